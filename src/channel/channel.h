@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* channel.h -- the shared memory between one traced process and its collector
+ *
+ * Made by: collect/session.c, as a memfd.   Mapped by: agent/session.c, which keeps no descriptor.
+ * docs/channel.md tells the whole protocol; it and this file change together.
+ *
+ *   +--------+--------+-------+-----------+-------+------------+---------------------+
+ *   | header | images | slots | seg_next  | nodes | node index | segments of 16 KiB  |
+ *   +--------+--------+-------+-----------+-------+------------+---------------------+
+ *
+ *   slot       one per living thread: counters, and the head of its ring
+ *   ring       the chain of segments a slot is writing; segment -> seg_next[segment] -> ...
+ *   cell       16 bytes in a segment; an event is one cell, preceded by escape cells for what does not fit
+ *   node       one frame of the context tree: (parent, pc, kind, generation); a context is a node's number
+ *
+ * Always true:
+ *   C1  one thread writes a slot's counters and cells, the collector alone reads them and frees segments
+ *   C2  cells before `head` are whole; `head` only grows; head % HT_SEGMENT_CELLS is the place in the segment
+ *   C3  the reader trusts no byte here: it copies first, then checks, then uses
+ *   C4  entered = calls in cells + counted_only + lost, plus one while a call is in flight
+ *   C5  a node is visible before any event that names it
+ */
+#ifndef HT_CHANNEL_H
+#define HT_CHANNEL_H
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HT_CHANNEL_MAGIC 0x3150415450414548ull /* "HEAPTAP1" */
+#define HT_CHANNEL_VERSION 1u
+
+/* The memfd's name: the agent follows a descriptor of the collector only if its link starts like this. */
+#define HT_CHANNEL_MEMFD "heaptap-session"
+
+/* The one variable the agent reads: COLLECTOR-PID:DESCRIPTOR:SESSION, decimal, decimal, 16 hex digits. */
+#define HT_CHANNEL_ENV "HEAPTAP_SESSION"
+
+#define HT_SEGMENT_CELLS 1024u
+#define HT_SEGMENT_BYTES (HT_SEGMENT_CELLS * 16u)
+#define HT_SLOT_COUNT 32768u   /* a power of two; more threads alive at once are counted as unassigned */
+#define HT_IMAGE_RING 64u      /* descriptions of the latest images; the collector copies them out as they come */
+#define HT_CALL_CELLS 16u      /* no call needs more cells, escapes and segment end included */
+#define HT_NONE UINT32_MAX     /* no segment, no node */
+
+/* How long a call may wait for room under HT_POLICY_BLOCK, and how soon it looks whether the collector died. */
+#define HT_WAIT_LIMIT_NS 10000000000ull
+#define HT_WAIT_SLICE_NS 50000000ull
+
+/* Linux futex(2): the kernel sets this bit in a robust futex when its owner dies. */
+#define HT_OWNER_DIED 0x40000000u
+
+enum ht_policy { HT_POLICY_BLOCK = 1, HT_POLICY_DROP = 2 };
+enum ht_clock { HT_CLOCK_TSC = 1, HT_CLOCK_MONOTONIC = 2 };
+
+enum ht_session_flag {
+	HT_SESSION_STACKS = 1u << 0,      /* contexts hold callers; off: the function only */
+	HT_SESSION_FREE_STACKS = 1u << 1, /* also for frees */
+};
+
+/* The function a call came in by. The order is the trace format's (docs/trace-format.md, section 6). */
+enum ht_function {
+	HT_FN_NONE = 0,
+	HT_FN_MALLOC = 1,
+	HT_FN_CALLOC = 2,
+	HT_FN_REALLOC = 3,
+	HT_FN_REALLOCARRAY = 4,
+	HT_FN_FREE = 5,
+	HT_FN_POSIX_MEMALIGN = 6,
+	HT_FN_ALIGNED_ALLOC = 7,
+	HT_FN_MEMALIGN = 8,
+	HT_FN_VALLOC = 9,
+	HT_FN_PVALLOC = 10,
+	HT_FN_FREE_SIZED = 11,
+	HT_FN_FREE_ALIGNED_SIZED = 12,
+	HT_FN_NEW = 13, /* operator new(size) */
+	HT_FN_NEW_ARRAY = 14,
+	HT_FN_NEW_NOTHROW = 15,
+	HT_FN_NEW_ARRAY_NOTHROW = 16,
+	HT_FN_NEW_ALIGNED = 17,
+	HT_FN_NEW_ARRAY_ALIGNED = 18,
+	HT_FN_NEW_ALIGNED_NOTHROW = 19,
+	HT_FN_NEW_ARRAY_ALIGNED_NOTHROW = 20,
+	HT_FN_DELETE = 21, /* operator delete(pointer) */
+	HT_FN_DELETE_ARRAY = 22,
+	HT_FN_DELETE_NOTHROW = 23,
+	HT_FN_DELETE_ARRAY_NOTHROW = 24,
+	HT_FN_DELETE_SIZED = 25,
+	HT_FN_DELETE_ARRAY_SIZED = 26,
+	HT_FN_DELETE_ALIGNED = 27,
+	HT_FN_DELETE_ARRAY_ALIGNED = 28,
+	HT_FN_DELETE_SIZED_ALIGNED = 29,
+	HT_FN_DELETE_ARRAY_SIZED_ALIGNED = 30,
+	HT_FN_DELETE_ALIGNED_NOTHROW = 31,
+	HT_FN_DELETE_ARRAY_ALIGNED_NOTHROW = 32,
+	HT_FN_COUNT = 33,
+};
+
+/* ---- cells -------------------------------------------------------------------------------------------------
+ *
+ *             63      59 58                    32 31                              0
+ *   word[0]   | kind 5 |    time delta 27       |            context 32           |
+ *   word[1]   | place 2 | size 18 | address >> 3, 44 bits                         |
+ *             63      62 61     44 43                                             0
+ *
+ * The delta is in ticks since the thread's previous cell that carries a time. What does not fit comes in escape cells before the
+ * event cell, in any order, each with the full value in word[1]; the field in the event cell is then 0. */
+struct ht_cell {
+	uint64_t word[2];
+};
+
+enum ht_cell_kind {
+	HT_CELL_NONE = 0,
+	/* event rows, numbered as in the trace format */
+	HT_CELL_ALLOC = 1,          /* address, size */
+	HT_CELL_ALLOC_FAILED = 2,   /* size; nothing became live */
+	HT_CELL_FREE = 3,           /* address; stamped before the call */
+	HT_CELL_REALLOC_BEGIN = 4,  /* the old address; stamped before the call; an end cell follows in this thread */
+	HT_CELL_REALLOC_END = 5,    /* the new address and size */
+	HT_CELL_REALLOC_FREED = 6,  /* realloc(p, 0) that freed p */
+	HT_CELL_REALLOC_FAILED = 7, /* size; the old block lives on */
+	/* escapes and marks */
+	HT_CELL_TIME = 16,    /* word[1]: absolute ticks; the next delta counts from here */
+	HT_CELL_ADDRESS = 17, /* word[1]: the next event's whole address */
+	HT_CELL_SIZE = 18,    /* word[1]: the next event's whole size */
+	HT_CELL_LOSS = 19,    /* word[1]: calls lost since the previous event cell of this thread */
+	HT_CELL_THREAD = 20,  /* a thread begins on this slot; HT_THREAD_CELLS cells, see below */
+	HT_CELL_LINK = 21,    /* the ring goes on at the start of seg_next[this segment] */
+};
+
+/* HT_CELL_THREAD and the plain cells behind it:
+ *   cell 0   word[0]: kind, context field = tid      word[1]: absolute ticks
+ *   cell 1   entered, counted_only   of the slot before this thread's first call
+ *   cell 2   lost, nested            likewise
+ *   cell 3   blocked_ticks, 0        likewise */
+#define HT_THREAD_CELLS 4u
+
+#define HT_CELL_DELTA_BITS 27
+#define HT_CELL_DELTA_MAX ((1u << HT_CELL_DELTA_BITS) - 1)
+#define HT_CELL_ADDRESS_BITS 44
+#define HT_CELL_SIZE_BITS 18
+#define HT_CELL_SIZE_MAX ((1u << HT_CELL_SIZE_BITS) - 1)
+
+/* Where the allocator took the block from, as far as the block's own flag bits tell (glibc). */
+enum ht_place {
+	HT_PLACE_UNKNOWN = 0,
+	HT_PLACE_MAIN = 1,   /* main arena */
+	HT_PLACE_OTHER = 2,  /* another arena */
+	HT_PLACE_MAPPED = 3, /* a mapping of its own: the slow path */
+};
+
+static inline uint64_t ht_cell_word0(enum ht_cell_kind kind, uint64_t delta, uint32_t context)
+{
+	return (uint64_t)kind << 59 | delta << 32 | context;
+}
+
+static inline uint64_t ht_cell_word1(enum ht_place place, uint64_t size, uint64_t address)
+{
+	return (uint64_t)place << 62 | size << HT_CELL_ADDRESS_BITS | address >> 3;
+}
+
+static inline int ht_cell_address_fits(uint64_t address)
+{
+	return !(address & ~(((1ull << HT_CELL_ADDRESS_BITS) - 1) << 3));
+}
+
+static inline unsigned ht_cell_kind(struct ht_cell c)
+{
+	return (unsigned)(c.word[0] >> 59);
+}
+
+static inline uint64_t ht_cell_delta(struct ht_cell c)
+{
+	return c.word[0] >> 32 & HT_CELL_DELTA_MAX;
+}
+
+static inline uint32_t ht_cell_context(struct ht_cell c)
+{
+	return (uint32_t)c.word[0];
+}
+
+static inline unsigned ht_cell_place(struct ht_cell c)
+{
+	return (unsigned)(c.word[1] >> 62);
+}
+
+static inline uint64_t ht_cell_size(struct ht_cell c)
+{
+	return c.word[1] >> HT_CELL_ADDRESS_BITS & HT_CELL_SIZE_MAX;
+}
+
+static inline uint64_t ht_cell_address(struct ht_cell c)
+{
+	return (c.word[1] & ((1ull << HT_CELL_ADDRESS_BITS) - 1)) << 3;
+}
+
+/* ---- the context tree -------------------------------------------------------------------------------------- */
+
+enum ht_node_kind {
+	HT_NODE_CALLER = 0,   /* pc is a return address */
+	HT_NODE_FUNCTION = 1, /* pc is an enum ht_function; always the leaf */
+	HT_NODE_EXACT = 2,    /* pc is the interrupted instruction itself (signal frames) */
+	HT_NODE_END = 3,      /* the stack could not be followed further out; pc is the reason */
+};
+
+/* Node 0 is the root. Nodes 1 .. HT_FN_COUNT-1 are made by the collector: (root, function n), so that the number of a
+ * function-only context is the function. `parent` is stored last, with release; it pairs with the acquire in
+ * collect/contexts.c and in agent/context.c. */
+struct ht_node {
+	uint64_t pc;
+	_Atomic uint32_t parent; /* parent's number + 1; 0: this node is not there yet */
+	uint16_t generation;     /* of the set of loaded modules that gives pc its meaning */
+	uint16_t kind;
+};
+
+/* ---- threads ----------------------------------------------------------------------------------------------- */
+
+/* slot.state: FREE -> LIVE by a thread (compare-and-swap); LIVE -> LIVE by a new thread of the same image whose thread pointer
+ * is the slot's (the old thread is gone); LIVE -> REAPING -> FREE by the collector, when the thread has ended. The upper 24
+ * bits count claims, so that every change of hands changes the word. */
+enum ht_slot_state { HT_SLOT_FREE = 0, HT_SLOT_LIVE = 1, HT_SLOT_REAPING = 2, HT_SLOT_TAKING = 3 };
+#define HT_SLOT_STATE(word) ((word) & 0xffu)
+#define HT_SLOT_NEXT(word, state) ((((word) & 0xffffff00u) + 0x100u) | (uint32_t)(state))
+
+struct ht_slot {
+	/* the writer's line; every counter belongs to the slot for ever and only grows */
+	_Atomic uint64_t head;         /* cells published; pairs with the acquire in collect/drain.c */
+	_Atomic uint64_t entered;      /* outermost calls that came in */
+	_Atomic uint64_t counted_only; /* calls with nothing to store: free(NULL) */
+	_Atomic uint64_t lost;         /* calls that could not be recorded */
+	_Atomic uint64_t nested;       /* calls made by the allocator or by a signal handler inside an outer call: not events */
+	_Atomic uint64_t blocked_ticks; /* time spent waiting for room */
+	_Atomic uint32_t segment;      /* the segment that head points into */
+	_Atomic uint32_t stalled;      /* a wait ran out; no call waits again before room was found */
+
+	/* identity: written between TAKING and LIVE */
+	_Alignas(64) _Atomic uint32_t state;
+	uint32_t tid;
+	uint64_t thread_pointer;
+	uint32_t image;
+	uint32_t first_segment; /* of the ring, valid from FREE -> LIVE; head is then a multiple of HT_SEGMENT_CELLS */
+	uint64_t first_head;    /* head at FREE -> LIVE */
+
+	/* the collector's line */
+	_Alignas(64) _Atomic uint64_t tail;
+};
+
+/* ---- images ------------------------------------------------------------------------------------------------ */
+
+enum ht_image_status {
+	HT_IMAGE_NEW = 0,
+	HT_IMAGE_RECORDING = 1,
+	HT_IMAGE_OWN_ALLOCATOR = 2, /* the executable defines malloc itself; its calls do not pass the agent */
+	HT_IMAGE_NO_WIPE = 3,       /* the kernel refused MADV_WIPEONFORK: children could not be told apart */
+	HT_IMAGE_NO_LIBC = 4,       /* no allocator was found behind the agent */
+};
+
+struct ht_image {
+	_Atomic uint32_t number; /* image number + 1, stored last with release; 0: empty. Pairs with collect/images.c */
+	uint32_t status;
+	uint32_t pid;
+	uint32_t glibc;  /* 1: blocks have glibc's headers, so that place is known */
+	uint64_t ticks;  /* when the agent joined */
+	char exe[256];   /* NUL-terminated, cut if longer */
+	char allocator[256]; /* the module that serves malloc */
+	char command[480];   /* arguments, each with its NUL, cut if longer */
+};
+
+/* ---- the header -------------------------------------------------------------------------------------------- */
+
+struct ht_channel {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t flags; /* enum ht_session_flag */
+	uint64_t session;
+	uint64_t bytes; /* of the whole mapping */
+	uint32_t target_pid;
+	uint32_t clock; /* enum ht_clock */
+	uint32_t slot_count;
+	uint32_t segment_count;
+	uint32_t node_capacity;
+	uint32_t node_index_mask; /* entries - 1 */
+	uint64_t images_at, slots_at, seg_next_at, nodes_at, node_index_at, segments_at;
+
+	/* the collector's word to the target; read at every call */
+	_Alignas(64) _Atomic uint32_t recording; /* 1: events are wanted */
+	_Atomic uint32_t policy;                 /* enum ht_policy */
+	_Atomic uint32_t collector;              /* its tid, a robust futex: HT_OWNER_DIED when it is gone */
+	_Atomic uint32_t node_limit;             /* nodes below this have memory behind them */
+
+	/* the pool of free segments: a stack of tag << 32 | (segment + 1); 0 in the low half: empty */
+	_Alignas(64) _Atomic uint64_t free_top;
+	_Atomic uint32_t free_count; /* about; the collector keeps it above a watermark */
+	_Atomic uint32_t room;       /* futex: bumped when segments come free */
+	_Atomic uint32_t waiters;    /* threads that sleep on room */
+
+	/* what the target says about itself */
+	_Alignas(64) _Atomic uint32_t images;
+	_Atomic uint32_t claims; /* changes of hands of slots: the collector looks for new threads when it moves */
+	_Atomic uint32_t node_count;
+	_Atomic uint32_t forked_children;
+	_Atomic uint64_t contexts_cut;      /* events whose context is the function alone because the tree was full */
+	_Atomic uint64_t unassigned_entered; /* calls of threads that found no slot; all lost */
+	_Atomic uint64_t unassigned_lost;
+	_Atomic uint64_t node_retries; /* insertions that another thread won */
+};
+
+static_assert(sizeof(struct ht_cell) == 16, "docs/channel.md and this file change together");
+static_assert(sizeof(struct ht_node) == 16, "docs/channel.md and this file change together");
+static_assert(sizeof(struct ht_slot) == 192, "docs/channel.md and this file change together");
+static_assert(offsetof(struct ht_slot, state) == 64, "docs/channel.md and this file change together");
+static_assert(offsetof(struct ht_slot, tail) == 128, "docs/channel.md and this file change together");
+static_assert(sizeof(struct ht_image) == 1016, "docs/channel.md and this file change together");
+static_assert(offsetof(struct ht_channel, recording) == 128, "docs/channel.md and this file change together");
+static_assert(offsetof(struct ht_channel, free_top) == 192, "docs/channel.md and this file change together");
+static_assert(offsetof(struct ht_channel, images) == 256, "docs/channel.md and this file change together");
+static_assert(HT_FN_COUNT - 1 == HT_FN_DELETE_ARRAY_ALIGNED_NOTHROW, "functions are numbered without a gap");
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* buf.h -- bytes that grow, and a cursor that reads untrusted ones
+ *
+ * A buffer owns its bytes. When memory runs out it sets `failed` and swallows everything from then on, so that only the
+ * end of a chain of puts needs a check (ht_buf_ok). A cursor borrows; a get that fails does not move it and names its offset.
+ *
+ * varint and zigzag are those of docs/trace-format.md, section 1.
+ */
+#ifndef HT_BUF_H
+#define HT_BUF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/err.h"
+
+struct ht_buf {
+	uint8_t *at;
+	size_t len, cap;
+	bool failed;
+};
+
+struct ht_str {
+	const char *at; /* not terminated; belongs to whoever the bytes belong to */
+	size_t len;
+};
+
+void ht_buf_fini(struct ht_buf *b);
+bool ht_buf_reserve_slow(struct ht_buf *b, size_t more);
+
+/* Makes room for `more` bytes behind len. */
+static inline bool ht_buf_reserve(struct ht_buf *b, size_t more)
+{
+	return b->cap - b->len >= more || ht_buf_reserve_slow(b, more);
+}
+
+static inline bool ht_buf_ok(const struct ht_buf *b)
+{
+	return !b->failed;
+}
+
+static inline void ht_buf_u8(struct ht_buf *b, uint8_t v)
+{
+	if (ht_buf_reserve(b, 1))
+		b->at[b->len++] = v;
+}
+
+static inline void ht_buf_varint(struct ht_buf *b, uint64_t v)
+{
+	if (!ht_buf_reserve(b, 10))
+		return;
+	while (v >= 0x80) {
+		b->at[b->len++] = (uint8_t)(v | 0x80);
+		v >>= 7;
+	}
+	b->at[b->len++] = (uint8_t)v;
+}
+
+static inline uint64_t ht_zigzag(int64_t v)
+{
+	return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);
+}
+
+static inline int64_t ht_unzigzag(uint64_t v)
+{
+	return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
+}
+
+void ht_buf_bytes(struct ht_buf *b, const void *at, size_t len);
+void ht_buf_u32(struct ht_buf *b, uint32_t v);
+void ht_buf_u64(struct ht_buf *b, uint64_t v);
+void ht_buf_str(struct ht_buf *b, struct ht_str s); /* length, then the bytes */
+
+struct ht_cursor {
+	const uint8_t *start, *at, *end;
+	uint64_t base; /* file offset of start, for messages */
+};
+
+struct ht_cursor ht_cursor_of(const void *at, size_t len, uint64_t base);
+
+static inline size_t ht_cursor_left(const struct ht_cursor *c)
+{
+	return (size_t)(c->end - c->at);
+}
+
+static inline uint64_t ht_cursor_at(const struct ht_cursor *c)
+{
+	return c->base + (uint64_t)(c->at - c->start);
+}
+
+int ht_cursor_u8(struct ht_cursor *c, uint8_t *ret, struct ht_err *err);
+int ht_cursor_u32(struct ht_cursor *c, uint32_t *ret, struct ht_err *err);
+int ht_cursor_u64(struct ht_cursor *c, uint64_t *ret, struct ht_err *err);
+int ht_cursor_varint(struct ht_cursor *c, uint64_t *ret, struct ht_err *err);
+int ht_cursor_varint32(struct ht_cursor *c, uint32_t *ret, struct ht_err *err); /* damage if it does not fit */
+int ht_cursor_zigzag(struct ht_cursor *c, int64_t *ret, struct ht_err *err);
+int ht_cursor_str(struct ht_cursor *c, struct ht_str *ret, struct ht_err *err);
+int ht_cursor_bytes(struct ht_cursor *c, size_t len, const uint8_t **ret, struct ht_err *err);
+
+#endif
