@@ -1,21 +1,40 @@
-# heaptap: one flat Makefile. Targets: all, check, fuzz, bench, install, format, lint, clean.
-O ?= build
+# heaptap: one flat Makefile. `make help` lists the targets.
+O ?= $(if $(SAN),build-san,build)
 CC ?= gcc
+CXX ?= g++
 CFLAGS ?= -O2 -g
+PREFIX ?= /usr/local
+
+STD = -std=gnu11
 WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CPPFLAGS = -Isrc -D_GNU_SOURCE
-STD = -std=gnu11
 LIBS = -lzstd -lelf
-ifdef SAN
-SANFLAGS = -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
-endif
+# SAN=address,undefined instruments the program and the unit tests; never the agent or the targets, which live with the real allocator.
+SANFLAGS = $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 
 PROGRAM_SRC = $(wildcard src/util/*.c src/format/*.c src/collect/*.c src/inspect/*.c src/show/*.c)
 PROGRAM_OBJ = $(PROGRAM_SRC:src/%.c=$(O)/%.o)
-AGENT_SRC = $(wildcard src/agent/*.c)
-AGENT_OBJ = $(AGENT_SRC:src/%.c=$(O)/%.agent.o)
+AGENT_OBJ = $(patsubst src/%.c,$(O)/%.agent.o,$(wildcard src/agent/*.c))
+UNIT = $(patsubst tests/%.c,$(O)/%,$(wildcard tests/unit/*.c))
+TARGETS = $(patsubst tests/%.c,$(O)/%,$(filter-out tests/targets/lib%,$(wildcard tests/targets/*.c))) \
+	$(patsubst tests/%.cc,$(O)/%,$(wildcard tests/targets/*.cc)) \
+	$(patsubst tests/%.c,$(O)/%.so,$(wildcard tests/targets/lib*.c))
+C_FILES = $(wildcard src/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/targets/*.[ch] tests/targets/*.cc)
+SCRIPTS = check quickstart .ci/run $(wildcard scripts/*.sh tests/*.sh tests/*/*.sh bench/*.sh)
+MAN = $(wildcard man/*.[15])
 
 all: $(O)/heaptap $(O)/libheaptap-agent.so
+
+help:
+	@echo 'all              the program and the agent, in $$(O) (build; build-san with SAN=)'
+	@echo 'check            the quick tests; SAN=address,undefined checks an instrumented program'
+	@echo 'torture fuzz     the long tests; the reader against damaged files'
+	@echo 'bench            the figures of README.md, measured here'
+	@echo 'format lint      lay the code out; look for what a compiler does not see'
+	@echo 'install          PREFIX=/usr/local DESTDIR='
+	@echo 'clean'
+
+# ---- the program -----------------------------------------------------------------------------------------------
 
 $(O)/heaptap: $(PROGRAM_OBJ)
 	$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
@@ -24,18 +43,85 @@ $(O)/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(SANFLAGS) $(STD) $(WARN) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
-# The agent: no libc, no SSE, nothing that could call out. -fexceptions gives it unwind tables and cleanups for bad_alloc.
+# ---- the agent -------------------------------------------------------------------------------------------------
+# No libc, no SSE, nothing that could call out. -fexceptions gives it unwind tables and cleanups for bad_alloc.
+
 AGENT_CFLAGS = -O2 -g $(STD) $(WARN) -Isrc -ffreestanding -fPIC -fvisibility=hidden -fno-stack-protector -fcf-protection=none \
 	-fno-builtin -mgeneral-regs-only -fexceptions -fasynchronous-unwind-tables -ftls-model=initial-exec -fno-plt
+AGENT_LDFLAGS = -shared -nostdlib -nostartfiles -Wl,-z,now,-z,relro,--no-undefined-version,-Bsymbolic-functions \
+	-Wl,-soname,libheaptap-agent.so
+
 $(O)/%.agent.o: src/%.c
 	@mkdir -p $(@D)
 	$(CC) $(AGENT_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(O)/libheaptap-agent.so: $(AGENT_OBJ)
-	$(CC) -shared -nostdlib -nostartfiles -Wl,-z,now,-z,relro,--no-undefined-version,-Bsymbolic-functions -Wl,-soname,libheaptap-agent.so -o $@ $^
+	$(CC) $(AGENT_LDFLAGS) -o $@ $^
+
+# ---- tests -----------------------------------------------------------------------------------------------------
+# A unit test is linked with everything but main. A target is a program that a test records: it is built so that the
+# compiler keeps every allocation; the name static-* makes it a static one, lib*.c a library to preload.
+
+TARGET_FLAGS = -O1 -g -fno-builtin -pthread -Wall -Wextra -Isrc -D_GNU_SOURCE
+
+tests: all $(UNIT) $(TARGETS)
+
+$(O)/unit/%: tests/unit/%.c $(filter-out $(O)/show/main.o,$(PROGRAM_OBJ))
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(SANFLAGS) $(STD) $(WARN) $(CPPFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $(filter-out %.h,$^) -lcmocka $(LIBS)
+
+$(O)/targets/lib%.so: tests/targets/lib%.c
+	@mkdir -p $(@D)
+	$(CC) $(TARGET_FLAGS) -MMD -MP -MF $@.d -shared -fPIC -o $@ $<
+
+$(O)/targets/static-%: tests/targets/static-%.c
+	@mkdir -p $(@D)
+	$(CC) $(TARGET_FLAGS) -static -MMD -MP -MF $@.d -o $@ $<
+
+$(O)/targets/%: tests/targets/%.c
+	@mkdir -p $(@D)
+	$(CC) $(TARGET_FLAGS) -MMD -MP -MF $@.d -o $@ $<
+
+$(O)/targets/%: tests/targets/%.cc
+	@mkdir -p $(@D)
+	$(CXX) $(TARGET_FLAGS) -MMD -MP -MF $@.d -o $@ $<
+
+check: tests
+	tests/run.sh house:$(O) unit:$(O) quick:$(O)
+
+torture: tests
+	tests/run.sh long:$(O)
+
+fuzz: all
+	O=$(abspath $(O)) tests/fuzz/run.sh
+
+bench: tests
+	O=$(abspath $(O)) bench/run.sh
+
+# ---- the code itself -------------------------------------------------------------------------------------------
+
+format:
+	clang-format -i $(C_FILES)
+
+lint: all
+	tests/run.sh house:$(O)
+	clang-format --dry-run --Werror $(C_FILES)
+	clang-tidy --quiet $(PROGRAM_SRC) -- $(STD) $(CPPFLAGS)
+	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr --suppress=missingIncludeSystem \
+		--std=c11 $(CPPFLAGS) src
+	shellcheck $(SCRIPTS)
+	mandoc -Tlint -Wwarning $(MAN)
+
+# ---- and out ---------------------------------------------------------------------------------------------------
+
+install: all
+	install -D -m 755 $(O)/heaptap $(DESTDIR)$(PREFIX)/bin/heaptap
+	install -D -m 644 $(O)/libheaptap-agent.so $(DESTDIR)$(PREFIX)/lib/heaptap/libheaptap-agent.so
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(filter %.1,$(MAN))
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 $(filter %.5,$(MAN))
 
 clean:
-	rm -rf $(O)
+	rm -rf build build-san $(O)
 
--include $(PROGRAM_OBJ:.o=.d) $(AGENT_OBJ:.o=.d)
-.PHONY: all clean
+-include $(PROGRAM_OBJ:.o=.d) $(AGENT_OBJ:.o=.d) $(UNIT:=.d) $(TARGETS:=.d)
+.PHONY: all help tests check torture fuzz bench format lint install clean
