@@ -1,7 +1,7 @@
 # heaptap: one flat Makefile. `make help` lists the targets.
 O ?= $(if $(SAN),build-san,build)
-CC ?= gcc
-CXX ?= g++
+CC = gcc
+CXX = g++
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
 
@@ -68,23 +68,23 @@ tests: all $(UNIT) $(TARGETS)
 
 $(O)/unit/%: tests/unit/%.c $(filter-out $(O)/show/main.o,$(PROGRAM_OBJ))
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(SANFLAGS) $(STD) $(WARN) $(CPPFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $(filter-out %.h,$^) -lcmocka $(LIBS)
+	$(CC) $(CFLAGS) $(SANFLAGS) $(STD) $(WARN) $(CPPFLAGS) -MMD -MP -MT $@ -MF $@.d $(LDFLAGS) -o $@ $(filter-out %.h,$^) -lcmocka $(LIBS)
 
 $(O)/targets/lib%.so: tests/targets/lib%.c
 	@mkdir -p $(@D)
-	$(CC) $(TARGET_FLAGS) -MMD -MP -MF $@.d -shared -fPIC -o $@ $<
+	$(CC) $(TARGET_FLAGS) -MMD -MP -MT $@ -MF $@.d -shared -fPIC -o $@ $<
 
 $(O)/targets/static-%: tests/targets/static-%.c
 	@mkdir -p $(@D)
-	$(CC) $(TARGET_FLAGS) -static -MMD -MP -MF $@.d -o $@ $<
+	$(CC) $(TARGET_FLAGS) -static -MMD -MP -MT $@ -MF $@.d -o $@ $<
 
 $(O)/targets/%: tests/targets/%.c
 	@mkdir -p $(@D)
-	$(CC) $(TARGET_FLAGS) -MMD -MP -MF $@.d -o $@ $<
+	$(CC) $(TARGET_FLAGS) -MMD -MP -MT $@ -MF $@.d -o $@ $<
 
 $(O)/targets/%: tests/targets/%.cc
 	@mkdir -p $(@D)
-	$(CXX) $(TARGET_FLAGS) -MMD -MP -MF $@.d -o $@ $<
+	$(CXX) $(TARGET_FLAGS) -MMD -MP -MT $@ -MF $@.d -o $@ $<
 
 check: tests
 	tests/run.sh house:$(O) unit:$(O) quick:$(O)
