@@ -8,6 +8,7 @@
  *   | header | images | slots | seg_next  | nodes | node index | segments of 16 KiB  |
  *   +--------+--------+-------+-----------+-------+------------+---------------------+
  *
+ *   seg_next   for each segment the one that follows it, + 1, in a ring and in the free stack alike; 0: none
  *   slot       one per living thread: counters, and the head of its ring
  *   ring       the chain of segments a slot is writing; segment -> seg_next[segment] -> ...
  *   cell       16 bytes in a segment; an event is one cell, preceded by escape cells for what does not fit
