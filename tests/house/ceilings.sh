@@ -1,0 +1,48 @@
+#!/bin/bash
+# ceilings.sh -- a function has at most 80 lines, a file 800, a nesting four levels, a parameter list six
+#
+# The layout is clang-format's, so a function is what stands between a `{` and a `}` in the first column that follow a line ending in
+# `)`; depth is counted in tabs of the lines that open a block. Columns are clang-format's business. A system call has seven
+# parameters by nature: src/agent/sys.h may.
+set -u
+status=0
+for f in src/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/targets/*.[ch] tests/targets/*.cc; do
+	[ -e "$f" ] || continue
+	awk -v f="$f" '
+	function complain(what) { print f ":" FNR ": " what; bad = 1 }
+	function parameters(s,    depth, n, i, c) {
+		n = 1
+		for (i = 1; i <= length(s); i++) {
+			c = substr(s, i, 1)
+			depth += (c == "(") - (c == ")")
+			n += c == "," && depth == 1
+		}
+		return n
+	}
+	/^[A-Za-z_].*\(/ { head = "" }
+	/^[A-Za-z_]/ || /^[\t ]/ { if (!start) head = head $0 }
+	/^{/ && head ~ /\)[^;=]*$/ {
+		start = FNR
+		if (f != "src/agent/sys.h" && parameters(substr(head, index(head, "("))) > 6) complain("more than six parameters")
+	}
+	start && /^[\t]+[^\t].*{$/ {
+		match($0, /^\t+/)
+		if (RLENGTH > 4) complain("nested " RLENGTH " deep, 4 is the ceiling")
+	}
+	/^}/ {
+		if (start && FNR - start - 1 > 80) complain("a function of " FNR - start - 1 " lines ends here, 80 is the ceiling")
+		start = 0
+		head = ""
+	}
+	/^$/ || /;$/ { if (!start) head = "" }
+	END {
+		if (FNR > 800) complain("a file of " FNR " lines, 800 is the ceiling")
+		exit bad
+	}' "$f" || status=1
+done
+lines=$(wc -l <Makefile)
+if [ "$lines" -gt 250 ]; then
+	echo "Makefile: $lines lines, 250 is the ceiling"
+	status=1
+fi
+exit $status

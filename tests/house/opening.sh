@@ -1,0 +1,35 @@
+#!/bin/bash
+# opening.sh -- every file opens by explaining itself
+#
+# C: line 1 the licence, line 2 `/* name -- one sentence` (the name being the file's), and the explanation ends within thirty lines.
+# Scripts: after the interpreter's line `# name -- one sentence`. (A script without a suffix is named as it is called.)
+set -u
+bad=0
+
+complain() {
+	echo "$1"
+	bad=1
+}
+
+for f in src/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/targets/*.[ch] tests/targets/*.cc; do
+	[ -e "$f" ] || continue
+	name=$(basename "$f")
+	{
+		IFS= read -r first
+		IFS= read -r second
+	} <"$f"
+	[ "$first" = '/* SPDX-License-Identifier: Apache-2.0 */' ] || complain "$f:1: not the licence line"
+	[[ $second == "/* $name -- "?* ]] || complain "$f:2: not '/* $name -- one sentence'"
+	sed -n '2,31p' "$f" | grep -q '\*/' || complain "$f: the opening comment is longer than thirty lines"
+done
+for f in check quickstart .ci/run scripts/*.sh tests/*.sh tests/*/*.sh tests/*/*.py bench/*.sh; do
+	[ -e "$f" ] || continue
+	name=$(basename "$f")
+	{
+		IFS= read -r first
+		IFS= read -r second
+	} <"$f"
+	[[ $first == '#!'* ]] || complain "$f:1: no interpreter line"
+	[[ $second == "# $name -- "?* || $second == "\"\"\"$name -- "?* ]] || complain "$f:2: not '# $name -- one sentence'"
+done
+exit $bad

@@ -1,0 +1,44 @@
+#!/bin/bash
+# rooms.sh -- who may include whom: every #include "room/file.h" under src points at a room that its own room may know
+#
+# The table is the architecture (docs/tour.md draws it). Includes are written "room/file.h" from src, or "file.h" within a room.
+set -u
+declare -A may=(
+	[channel]=""
+	[agent]="channel"
+	[util]=""
+	[format]="util"
+	[collect]="channel format util"
+	[inspect]="format util"
+	[show]="inspect util collect"
+)
+# `record` and its kin are the only commands that may know the collector.
+show_collect='src/show/record.c'
+bad=0
+
+complain() {
+	echo "$1"
+	bad=1
+}
+
+for room in src/*/; do
+	room=$(basename "$room")
+	[ "${may[$room]+known}" ] || complain "src/$room: a room that rooms.sh does not know"
+done
+while IFS=: read -r file line text; do
+	room=${file#src/} room=${room%%/*}
+	target=${text#*\"} target=${target%%\"*}
+	if [[ $target != */* ]]; then
+		[ -e "src/$room/$target" ] || complain "$file:$line: \"$target\" is not in src/$room; write the room's name"
+		continue
+	fi
+	known=${target%%/*}
+	[ -e "src/$target" ] || complain "$file:$line: there is no src/$target"
+	[ "$known" = "$room" ] && continue
+	if [[ " ${may[$room]:-} " != *" $known "* ]]; then
+		complain "$file:$line: $room may not know $known"
+	elif [ "$room/$known" = show/collect ] && [ "$file" != $show_collect ]; then
+		complain "$file:$line: only $show_collect may know collect"
+	fi
+done < <(grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' src/*/*.[ch])
+exit $bad
