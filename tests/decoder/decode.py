@@ -1,0 +1,647 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""decode.py -- a second reader of trace files, written from docs/trace-format.md alone
+
+Tests run it beside heaptap and compare: what two readers, written apart from the same page, agree on is what the page says.
+
+  decode.py blocks FILE    a table of the blocks and damages, in file order
+  decode.py script FILE    every event in replay order, the JSON Lines of `heaptap script --json`
+  decode.py verify FILE    the account, the object of `heaptap verify --json`
+  decode.py info FILE      what is in the file, the object of `heaptap info --json`
+
+    bytes --scan--> blocks, damages --Trace--> metadata, streams of rows --Replay--> events, counts
+
+The numbers in brackets are sections of the page. It takes no shortcut: it never uses the INDEX, it checks every sum,
+and it holds the whole file in memory. It never imports or calls heaptap. Exit status as heaptap's: 0, 1 bad verdict,
+2 usage, 3 not a trace or unreadable, 4 answered from a damaged or incomplete trace.
+"""
+import bisect
+import heapq
+import json
+import os
+import stat
+import struct
+import sys
+from array import array
+
+import xxhash
+import zstandard
+
+MAGIC = b"\x89HTAP\r\n\x1a"
+HEADER = struct.Struct("<8sHHIQQIIQQQIIQQ")  # [3]
+LIMIT = 64 << 20
+ZSTD = 1
+MASK = (1 << 64) - 1
+
+SESSION, IMAGE, MODULE, THREAD, CONTEXT, CLOCK, EVENTS, LOSS, ACCOUNT, END, INDEX = range(1, 12)
+KIND_NAMES = ("", "SESSION", "IMAGE", "MODULE", "THREAD", "CONTEXT", "CLOCK", "EVENTS", "LOSS", "ACCOUNT", "END", "INDEX",
+              "CHECKPOINT", "KERNEL", "MARK")
+
+# The records of section 5: v varint, z zigzag, s string.
+RECORDS = {
+    SESSION: (("clock", "v"), ("start_ticks", "v"), ("start_realtime_ns", "v"), ("policy", "v"), ("flags", "v"), ("pid", "v"),
+              ("heaptap", "s"), ("host", "s"), ("command", "s")),
+    IMAGE: (("image", "v"), ("ticks", "v"), ("status", "v"), ("pid", "v"), ("glibc", "v"), ("exe", "s"), ("allocator", "s"),
+            ("command", "s")),
+    MODULE: (("change", "v"), ("ticks", "v"), ("generation", "v"), ("image", "v"), ("start", "v"), ("end", "v"), ("offset", "v"),
+             ("path", "s"), ("build_id", "s")),
+    THREAD: (("stream", "v"), ("tid", "v"), ("image", "v"), ("ticks", "v"), ("name", "s")),
+    CONTEXT: (("context", "z"), ("parent", "v"), ("kind", "v"), ("generation", "v"), ("pc", "v")),
+    CLOCK: (("ticks", "v"), ("monotonic_ns", "v"), ("realtime_ns", "v")),
+    LOSS: (("stream", "v"), ("first_seq", "v"), ("count", "v"), ("from_ticks", "v"), ("to_ticks", "v"), ("reason", "v")),
+    ACCOUNT: (("stream", "v"), ("ticks", "v"), ("entered", "v"), ("recorded", "v"), ("counted_only", "v"), ("lost", "v"),
+              ("nested", "v"), ("blocked_ns", "v")),
+    END: (("ticks", "v"), ("reason", "v"), ("status", "v"), ("forked_children", "v"), ("contexts_cut", "v"),
+          ("damaged_streams", "v"), ("events", "v")),
+}
+
+ALLOC, ALLOC_FAILED, FREE, REALLOC_BEGIN, REALLOC_END, REALLOC_FREED, REALLOC_FAILED, EXISTING = range(1, 9)  # [6.1]
+HAS_ADDRESS = {ALLOC, FREE, REALLOC_BEGIN, REALLOC_END, EXISTING}
+HAS_SIZE = {ALLOC, ALLOC_FAILED, REALLOC_END, REALLOC_FAILED, EXISTING}
+REALLOC_ENDS = {REALLOC_END, REALLOC_FREED, REALLOC_FAILED}
+CALLS = {ALLOC, ALLOC_FAILED, FREE} | REALLOC_ENDS
+
+FUNCTIONS = (None, "malloc", "calloc", "realloc", "reallocarray", "free", "posix_memalign", "aligned_alloc", "memalign", "valloc",
+             "pvalloc", "free_sized", "free_aligned_sized", "new", "new[]", "new(nothrow)", "new[](nothrow)", "new(align)",
+             "new[](align)", "new(align, nothrow)", "new[](align, nothrow)", "delete", "delete[]", "delete(nothrow)",
+             "delete[](nothrow)", "delete(size)", "delete[](size)", "delete(align)", "delete[](align)", "delete(size, align)",
+             "delete[](size, align)", "delete(align, nothrow)", "delete[](align, nothrow)")  # [6.3]
+HEAPS = (None, "main", "other")
+
+
+class Damage(Exception):
+    """These bytes are not what the page allows."""
+
+
+class Refusal(Exception):
+    """This file is not for us."""
+
+
+# ---- the smallest parts [1] ----
+
+def varint(data, at):
+    """The number at data[at:], and the place behind it."""
+    value = shift = 0
+    while True:
+        if at >= len(data) or shift > 63:
+            raise Damage("a varint without end")
+        byte = data[at]
+        at += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            break
+        shift += 7
+    if value > MASK:
+        raise Damage("a varint above 64 bits")
+    return value, at
+
+
+def signed(zigzag):
+    return (zigzag >> 1) ^ -(zigzag & 1)
+
+
+def text(raw):
+    """Names for people: what is not UTF-8 is shown as \\xNN."""
+    return raw.decode("utf-8", "backslashreplace")
+
+
+# ---- blocks and recovery [3, 3.1] ----
+
+class Block:
+    """One block with a good header; `content` once its payload was found good."""
+
+    def __init__(self, offset, fields):
+        self.offset = offset
+        (_, self.version, self.kind, self.flags, self.session, self.number, self.stream, self.rows, self.first_seq,
+         self.first_time, self.last_time, self.stored_bytes, self.plain_bytes, self.payload_sum, _) = fields
+        self.end = offset + HEADER.size + self.stored_bytes
+        self.content = None
+        self.note = ""
+
+
+def header_at(data, offset):
+    """The block whose good header stands at offset, or None."""
+    if data[offset:offset + 8] != MAGIC or offset + HEADER.size > len(data):
+        return None
+    block = Block(offset, HEADER.unpack_from(data, offset))
+    if xxhash.xxh3_64_intdigest(data[offset:offset + 80]) != HEADER.unpack_from(data, offset)[-1]:
+        return None
+    return None if max(block.stored_bytes, block.plain_bytes) > LIMIT else block
+
+
+def next_header(data, offset):
+    """The first offset behind this one, a multiple of 8, with a good header; else the end of the file."""
+    while True:
+        offset = data.find(MAGIC, offset + 1)
+        if offset < 0:
+            return len(data)
+        if offset % 8 == 0 and header_at(data, offset):
+            return offset
+
+
+def plain_payload(data, block):
+    stored = data[block.offset + HEADER.size:block.end]
+    if xxhash.xxh3_64_intdigest(stored) != block.payload_sum:
+        raise Damage("payload_sum is wrong")
+    if block.kind not in RECORDS and block.kind not in (EVENTS, INDEX):
+        return stored
+    if block.flags & ZSTD:
+        frame = zstandard.ZstdDecompressor().decompressobj()
+        try:
+            stored = frame.decompress(stored)
+        except zstandard.ZstdError as error:
+            raise Damage(str(error)) from error
+        if not frame.eof or frame.unused_data:
+            raise Damage("not exactly one zstd frame")
+    if len(stored) != block.plain_bytes:
+        raise Damage("plain_bytes is wrong")
+    return stored
+
+
+def parse(block, plain):
+    """The content of a block: a list of records, Rows, or None for what we do not look at."""
+    if block.version != 1:
+        raise Damage("version %d" % block.version)
+    if block.kind in (SESSION, END, INDEX) and block.rows != 1:
+        raise Damage("not exactly one record")
+    if block.kind == EVENTS:
+        return Rows(block, plain)
+    if block.kind == INDEX:
+        return parse_index(plain)
+    if block.kind not in RECORDS:
+        return None
+    records, at = [], 0
+    for _ in range(block.rows):
+        record = {}
+        for name, form in RECORDS[block.kind]:
+            value, at = varint(plain, at)
+            if form == "z":
+                value = signed(value)
+            elif form == "s":
+                if value > len(plain) - at:
+                    raise Damage("a string without end")
+                value, at = plain[at:at + value], at + value
+            record[name] = value
+        records.append(record)
+    return records
+
+
+def parse_index(plain):
+    """[5.10], only to see that it parses: we do not need it."""
+    if plain[-8:] != b"HTAPEND1" or len(plain) < 16 or len(plain) % 8:
+        raise Damage("the index has no tail")
+    body = plain[:-16]
+    count, at = varint(body, 0)
+    for _ in range(count):
+        for _ in range(6):
+            _, at = varint(body, at)
+
+
+class Rows:
+    """The columns of an EVENTS block [6], addresses and sizes spread to one a row."""
+
+    def __init__(self, block, plain):
+        if len(plain) < 24:
+            raise Damage("no column lengths")
+        lengths = struct.unpack_from("<6I", plain)
+        if sum(lengths) != len(plain) - 24:
+            raise Damage("column lengths do not add up")
+        columns, at = [], 24
+        for length in lengths:
+            columns.append(plain[at:at + length])
+            at += length
+        self.count = block.rows
+        self.first_seq = block.first_seq
+        self.offset = block.offset
+        self.kinds, self.places = columns[0], columns[5]
+        if len(self.kinds) != self.count or len(self.places) != self.count:
+            raise Damage("a column of the wrong length")
+        if any(not ALLOC <= kind <= EXISTING for kind in self.kinds):
+            raise Damage("an unknown row kind")
+        self.times = array("Q")
+        time = block.first_time
+        for step in varint_column(columns[1], self.count):
+            time = (time + step) & MASK
+            self.times.append(time)
+        self.contexts = varint_column(columns[2], self.count)
+        self.addresses = self.spread(HAS_ADDRESS, lambda n: address_column(columns[3], n))
+        self.sizes = self.spread(HAS_SIZE, lambda n: varint_column(columns[4], n))
+
+    def spread(self, kinds, take):
+        having = [i for i, kind in enumerate(self.kinds) if kind in kinds]
+        column = array("Q", bytes(8 * self.count))
+        for i, value in zip(having, take(len(having))):
+            column[i] = value
+        return column
+
+
+def varint_column(data, count):
+    values, at = array("Q"), 0
+    for _ in range(count):
+        value, at = varint(data, at)
+        values.append(value)
+    if at != len(data):
+        raise Damage("a column with bytes left over")
+    return values
+
+
+def address_column(data, count):
+    """[6.2]"""
+    values, at, address = array("Q"), 0, 0
+    for _ in range(count):
+        value, at = varint(data, at)
+        if value == 1:
+            if len(data) - at < 8:
+                raise Damage("an address without end")
+            address, at = struct.unpack_from("<Q", data, at)[0], at + 8
+        elif value & 1:
+            address = (address + signed(value >> 1)) & MASK
+        else:
+            address = (address + signed(value >> 1) * 16) & MASK
+        values.append(address)
+    if at != len(data):
+        raise Damage("a column with bytes left over")
+    return values
+
+
+def scan(data):
+    """All blocks with a good header in file order, and all damages as (offset, what)."""
+    blocks, damages, seen = [], [], set()
+    offset, session, highest, hole = 0, None, -1, False
+    while offset < len(data):
+        block = header_at(data, offset)
+        if block is None:
+            hole, following = True, next_header(data, offset)
+            damages.append((offset, "%d bytes that are no block" % (following - offset)))
+            offset = following
+            continue
+        if offset == 0 and block.version > 1:
+            raise Refusal("trace format version %d is newer than this reader (1)" % block.version)
+        blocks.append(block)
+        offset = block.end + -block.end % 8
+        if session is None:
+            session = block.session
+        if block.session != session or block.number in seen:
+            block.note = "of another session" if block.session != session else "seen before"
+            damages.append((block.offset, block.note))
+            continue
+        if block.number > highest + 1 and not hole:
+            damages.append((block.offset, "%d blocks missing before it" % (block.number - highest - 1)))
+        elif block.number < highest:
+            damages.append((block.offset, "out of order"))
+        seen.add(block.number)
+        highest, hole = max(highest, block.number), False
+        try:
+            if block.end > len(data):
+                raise Damage("the file ends inside it")
+            block.content = parse(block, plain_payload(data, block))
+            block.note = "intact"
+        except Damage as damage:
+            block.note = str(damage)
+            damages.append((block.offset, block.note))
+    return blocks, damages
+
+
+# ---- what a file holds ----
+
+class Stream:
+    """The rows of one thread by sequence, with a place to read from."""
+
+    def __init__(self, number):
+        self.number = number
+        self.parts = []         # Rows, by first_seq
+        self.part = self.row = 0
+        self.calls = 0
+        self.previous = -1      # sequence number of the row before
+        self.begin = None       # (row, size of the block it took out or None)
+        self.taken = {}         # releases replayed early: sequence number -> size
+
+    def rows_ahead(self):
+        """(seq, kind, ticks, context, address, size, place) from here on, without moving."""
+        start = self.row
+        for part in self.parts[self.part:]:
+            for i in range(start, part.count):
+                yield (part.first_seq + i, part.kinds[i], part.times[i], part.contexts[i], part.addresses[i], part.sizes[i],
+                       part.places[i])
+            start = 0
+
+    def step(self):
+        self.row += 1
+        while self.part < len(self.parts) and self.row >= self.parts[self.part].count:
+            self.part, self.row = self.part + 1, 0
+
+
+class Trace:
+    """The metadata and the streams of a file, ready for replay."""
+
+    def __init__(self, data):
+        self.bytes_on_disk = len(data)
+        self.blocks, self.damages = scan(data)
+        used = sorted((b for b in self.blocks if b.note == "intact"), key=lambda b: b.number)
+        if data[:8] != MAGIC and not used:
+            raise Refusal("not a heaptap trace")
+        records = {kind: [r for b in used if b.kind == kind for r in b.content] for kind in RECORDS}
+        self.session = records[SESSION][0] if records[SESSION] else None
+        self.end = records[END][0] if records[END] else None
+        self.images = {r["image"]: r for r in records[IMAGE]}
+        self.threads = {r["stream"]: r for r in records[THREAD]}
+        self.accounts = {r["stream"]: r for r in records[ACCOUNT]}
+        self.losses = records[LOSS]
+        self.contexts = {}
+        for block in used:
+            context = 0
+            for record in block.content if block.kind == CONTEXT else ():
+                context += record["context"]
+                self.contexts[context] = record
+        self.clock = Clock(records[CLOCK], self.session["start_ticks"] if self.session else 0)
+        self.streams = {}
+        for block in used:
+            if block.kind == EVENTS and block.rows:
+                self.streams.setdefault(block.stream, Stream(block.stream)).parts.append(block.content)
+        self.kind_counts = [0] * (EXISTING + 1)
+        for stream in self.streams.values():
+            stream.parts.sort(key=lambda part: part.first_seq)
+            for part in stream.parts:
+                for kind in range(ALLOC, EXISTING + 1):
+                    count = part.kinds.count(kind)
+                    self.kind_counts[kind] += count
+                    stream.calls += count if kind in CALLS else 0
+        self.missing = sum(self.missing_of(stream) for stream in set(self.streams) | {r["stream"] for r in self.losses})
+        if self.damages or self.missing:
+            self.unknown_from = 0
+        else:
+            self.unknown_from = min((r["from_ticks"] for r in self.losses), default=MASK + 1)
+
+    def missing_of(self, number):
+        """Sequence numbers below the highest that neither a row nor a LOSS record covers [8]."""
+        if number == 0:
+            return 0
+        spans = [(r["first_seq"], r["count"]) for r in self.losses if r["stream"] == number]
+        if number in self.streams:
+            spans += [(part.first_seq, part.count) for part in self.streams[number].parts]
+        missing = reached = 0
+        for first, count in sorted(spans):
+            missing += max(0, first - reached)
+            reached = max(reached, first + count)
+        return missing
+
+    def image_of(self, number):
+        return self.threads[number]["image"] if number in self.threads else 1
+
+    def place(self, context):
+        """Function and caller of an event's context [5.5]."""
+        leaf = self.contexts.get(context)
+        if leaf is None or leaf["kind"] != 1:
+            return None, None
+        function = FUNCTIONS[leaf["pc"]] if leaf["pc"] < len(FUNCTIONS) else None
+        caller = self.contexts.get(leaf["parent"])
+        return function, hex(caller["pc"]) if caller and caller["kind"] in (0, 2) else None
+
+
+class Clock:
+    """Ticks to nanoseconds [5.6]."""
+
+    def __init__(self, records, start_ticks):
+        pairs = {}
+        for record in records:
+            pairs.setdefault(record["ticks"], record["monotonic_ns"])
+        self.ticks = sorted(pairs)
+        self.nanoseconds = [pairs[t] for t in self.ticks]
+        self.start = self.ns(start_ticks)
+
+    def ns(self, ticks):
+        if len(self.ticks) < 2:
+            return ticks + (self.nanoseconds[0] - self.ticks[0] if self.ticks else 0)
+        i = min(max(bisect.bisect_right(self.ticks, ticks) - 1, 0), len(self.ticks) - 2)
+        t0, t1 = self.ticks[i:i + 2]
+        n0, n1 = self.nanoseconds[i:i + 2]
+        return n0 + (ticks - t0) * (n1 - n0) // (t1 - t0)
+
+    def time_ns(self, ticks):
+        return max(0, self.ns(ticks) - self.start)
+
+
+# ---- order and replay [7] ----
+
+class Replay:
+    """Merges the streams of each image and follows every block; `events` yields, the counters grow."""
+
+    def __init__(self, trace):
+        self.trace = trace
+        self.live = {}
+        self.reordered = self.violations = self.unknown_releases = 0
+
+    def events(self):
+        images = {}
+        for stream in self.trace.streams.values():
+            images.setdefault(self.trace.image_of(stream.number), []).append(stream)
+        for image in sorted(images):
+            self.live = {}
+            self.streams = images[image]
+            self.left_alone = []
+            yield from self.merge()
+            for _, address, size in self.left_alone:
+                if size is not None:
+                    self.live.setdefault(address, size)
+
+    def merge(self):
+        heads = []
+
+        def push(stream):
+            row = next(stream.rows_ahead(), None)
+            if row:
+                heapq.heappush(heads, (row[2], stream.number, stream, row))
+            elif stream.begin:
+                self.leave_alone(stream)
+
+        for stream in self.streams:
+            push(stream)
+        while heads:
+            _, _, stream, row = heapq.heappop(heads)
+            yield from self.replay(stream, row)
+            stream.step()
+            push(stream)
+
+    def leave_alone(self, stream):
+        row, size = stream.begin
+        self.left_alone.append((row[0], row[4], size))
+        stream.begin = None
+
+    def pair(self, stream, row):
+        """The begin that belongs to this row, if any; rows that do not fit each other are violations."""
+        adjacent = row[0] == stream.previous + 1
+        stream.previous = row[0]
+        begin, is_end = stream.begin, row[1] in REALLOC_ENDS
+        if adjacent and is_end != (begin is not None):
+            self.violations += 1
+        if begin and not (adjacent and is_end):
+            self.leave_alone(stream)
+            return None
+        stream.begin = None
+        return begin
+
+    def replay(self, stream, row):
+        seq, kind, _, _, address, size, _ = row
+        begin = self.pair(stream, row)
+        if kind == FREE and seq in stream.taken:
+            return
+        if kind in (ALLOC, EXISTING):
+            yield from self.become_live(stream, row, address, size)
+            yield self.simple(stream, row, "alloc" if kind == ALLOC else "existing", size, address)
+        elif kind == ALLOC_FAILED:
+            yield self.simple(stream, row, "alloc", size, None)
+        elif kind == FREE:
+            yield self.simple(stream, row, "free", self.release(row), address)
+        elif kind == REALLOC_BEGIN:
+            stream.begin = row, stream.taken[seq] if seq in stream.taken else self.release(row)
+        else:
+            if kind == REALLOC_END:
+                yield from self.become_live(stream, row, address, size)
+            elif kind == REALLOC_FAILED and begin and begin[1] is not None:
+                yield from self.become_live(stream, row, begin[0][4], begin[1])
+            yield self.realloc(stream, row, begin)
+
+    def become_live(self, stream, row, address, size):
+        if address in self.live:
+            early = self.find_release(stream, row, address)
+            if early:
+                other, release = early
+                self.reordered += 1
+                freed = other.taken[release[0]] = self.release(release)
+                if release[1] == FREE:
+                    yield self.simple(other, release, "free", freed, address)
+            else:
+                self.violations += 1
+        self.live[address] = size
+
+    def find_release(self, stream, row, address):
+        """The release of this address by another stream that a late stamp hides behind this row."""
+        found, until = None, self.trace.clock.ns(row[2]) + 1000
+        for other in self.streams:
+            if other is stream:
+                continue
+            for ahead in other.rows_ahead():
+                if self.trace.clock.ns(ahead[2]) > until:
+                    break
+                if ahead[1] in (FREE, REALLOC_BEGIN) and ahead[4] == address and ahead[0] not in other.taken:
+                    if found is None or (ahead[2], other.number) < (found[1][2], found[0].number):
+                        found = other, ahead
+                    break
+        return found
+
+    def release(self, row):
+        """Takes the block out of the live set and returns its size, None if it was not there."""
+        size = self.live.pop(row[4], None)
+        if size is None:
+            if row[2] >= self.trace.unknown_from:
+                self.unknown_releases += 1
+            else:
+                self.violations += 1
+        return size
+
+    def simple(self, stream, row, event, size, address):
+        function, caller = self.trace.place(row[3])
+        return {"time_ns": self.trace.clock.time_ns(row[2]), "thread": stream.number, "event": event, "function": function,
+                "heap": heap(row), "size": size, "address": None if address is None else hex(address), "source": row[6] >> 4,
+                "caller": caller}
+
+    def realloc(self, stream, row, begin):
+        function, caller = self.trace.place(row[3])
+        old, old_size = begin or (None, None)
+        return {"time_ns": self.trace.clock.time_ns(row[2]), "begin_ns": self.trace.clock.time_ns(old[2]) if old else None,
+                "thread": stream.number, "event": "realloc", "function": function, "heap": heap(row), "source": row[6] >> 4,
+                "old_address": hex(old[4]) if old else None, "old_size": old_size,
+                "new_address": hex(row[4]) if row[1] == REALLOC_END else None, "new_size": row[5],
+                "failed": row[1] == REALLOC_FAILED, "caller": caller}
+
+
+def heap(row):
+    number = row[6] & 15
+    return HEAPS[number] if number < len(HEAPS) else None
+
+
+# ---- answers ----
+
+def verdict(trace):
+    """The account [8]."""
+    replay = Replay(trace)
+    for _ in replay.events():
+        pass
+    threads, closes = [], True
+    for number in sorted(set(trace.threads) | set(trace.streams) | set(trace.accounts) | {r["stream"] for r in trace.losses}):
+        calls = trace.streams[number].calls if number in trace.streams else 0
+        thread, account = trace.threads.get(number), trace.accounts.get(number)
+        if account is None:
+            lost = sum(r["count"] for r in trace.losses if r["stream"] == number)
+            account = {"entered": calls + lost, "recorded": calls, "counted_only": 0, "lost": lost}
+            closes = False
+        entry = {"thread": number, "tid": thread["tid"] if thread else None, "name": text(thread["name"]) if thread else None}
+        entry.update((key, account[key]) for key in ("entered", "recorded", "counted_only", "lost"))
+        entry["in_flight"] = entry["entered"] - entry["recorded"] - entry["counted_only"] - entry["lost"]
+        closes = closes and entry["in_flight"] in (0, 1) and entry["recorded"] == calls
+        threads.append(entry)
+    answer = {key: sum(entry[key] for entry in threads) for key in ("entered", "recorded", "counted_only", "lost", "in_flight")}
+    answer["reordered"] = replay.reordered
+    answer["history_violations"] = replay.violations
+    answer["unknown_releases"] = replay.unknown_releases
+    answer["damaged_blocks"] = len(trace.damages)
+    answer["missing_sequences"] = trace.missing
+    answer["complete"] = bool(trace.session and trace.end and closes and not trace.damages and not trace.missing
+                              and not trace.losses and not answer["lost"] and not replay.violations)
+    answer["threads"] = threads
+    return answer
+
+
+def info(trace):
+    counts = trace.kind_counts
+    allocs, frees = counts[ALLOC] + counts[ALLOC_FAILED], counts[FREE]
+    reallocs = sum(counts[kind] for kind in REALLOC_ENDS)
+    return {"events": allocs + frees + reallocs, "allocs": allocs, "frees": frees, "reallocs": reallocs,
+            "bytes_on_disk": trace.bytes_on_disk, "threads": len(trace.threads), "contexts": len(trace.contexts),
+            "images": len(trace.images), "forked_children": trace.end["forked_children"] if trace.end else 0}
+
+
+def print_blocks(trace):
+    print("%10s %6s %-10s %6s %8s %8s %8s %8s  %s" % ("offset", "number", "kind", "stream", "rows", "seq", "stored", "plain", "state"))
+    for b in trace.blocks:
+        kind = KIND_NAMES[b.kind] if 0 < b.kind < len(KIND_NAMES) else "kind %d" % b.kind
+        print("%10d %6d %-10s %6d %8d %8d %8d %8d  %s" % (b.offset, b.number, kind, b.stream, b.rows, b.first_seq, b.stored_bytes,
+                                                          b.plain_bytes, b.note))
+    for offset, what in trace.damages:
+        print("%10d damage: %s" % (offset, what))
+
+
+def load(path):
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise Refusal("not a regular file")
+    with open(path, "rb") as file:
+        return Trace(file.read())
+
+
+def main(arguments):
+    commands = ("blocks", "script", "verify", "info")
+    if len(arguments) != 3 or arguments[1] not in commands:
+        print("usage: decode.py %s FILE" % "|".join(commands), file=sys.stderr)
+        return 2
+    command, path = arguments[1:]
+    try:
+        trace = load(path)
+    except (OSError, Refusal) as error:
+        print("decode.py: %s: %s" % (path, error), file=sys.stderr)
+        return 3
+    if command == "verify":
+        answer = verdict(trace)
+        print(json.dumps(answer))
+        return 0 if answer["complete"] else 1
+    if command == "script":
+        for event in Replay(trace).events():
+            print(json.dumps(event))
+    elif command == "info":
+        print(json.dumps(info(trace)))
+    else:
+        print_blocks(trace)
+    return 4 if trace.damages or not trace.end else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))
