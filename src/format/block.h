@@ -34,9 +34,11 @@ struct ht_sealer;
 int ht_sealer_create(int zstd_level, struct ht_sealer **ret, struct ht_err *err);
 void ht_sealer_destroy(struct ht_sealer *s);
 
-/* Appends header, payload and padding to `to`. Payloads under 256 bytes, INDEX blocks, and those that zstd does not make smaller are
- * stored as they are. `payload` is at most HT_BLOCK_PAYLOAD_MAX. Fills stored_bytes, plain_bytes, flags, payload_sum of b. */
-int ht_sealer_seal(struct ht_sealer *s, struct ht_block *b, const void *payload, size_t len, struct ht_buf *to, struct ht_err *err);
+/* Appends header, payload and padding to `to`. Payloads under 256 bytes, INDEX blocks, and those that zstd does not
+ * make smaller are stored as they are. `payload` is at most HT_BLOCK_PAYLOAD_MAX. Fills stored_bytes, plain_bytes,
+ * flags, payload_sum of b. */
+int ht_sealer_seal(struct ht_sealer *s, struct ht_block *b, const void *payload, size_t len, struct ht_buf *to,
+		   struct ht_err *err);
 
 /* Parses 88 bytes. HT_EDAMAGED: no header, or its sum is wrong; HT_EFORMAT: a newer version. */
 int ht_block_parse(const uint8_t header[HT_BLOCK_HEADER_BYTES], struct ht_block *ret, struct ht_err *err);
@@ -50,7 +52,7 @@ int ht_opener_create(struct ht_opener **ret, struct ht_err *err);
 void ht_opener_destroy(struct ht_opener *o);
 
 /* Checks the sum, decompresses; `*ret` is valid until the next open. `offset` is the block's, for messages. */
-int ht_opener_open(struct ht_opener *o, const struct ht_block *b, const uint8_t *stored, uint64_t offset, struct ht_cursor *ret,
-		   struct ht_err *err);
+int ht_opener_open(struct ht_opener *o, const struct ht_block *b, const uint8_t *stored, uint64_t offset,
+		   struct ht_cursor *ret, struct ht_err *err);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* columns.h -- the rows of an EVENTS block, kept column by column
  *
- * Writer: collect/drain.c puts rows one by one, then takes the payload.     Reader: read.c decodes a payload row by row.
+ * Writer: collect/drain.c puts rows one by one, then takes the payload.     Reader: read.c takes a payload apart.
  *
  *   row    kind | time | context | address | size | place          docs/trace-format.md, section 6
  *   block  [kinds........][times.....][contexts..][addresses...][sizes...][places........]
@@ -33,9 +33,9 @@ struct ht_columns {
 };
 
 void ht_columns_fini(struct ht_columns *c);
-void ht_columns_clear(struct ht_columns *c);                      /* keeps the memory */
+void ht_columns_clear(struct ht_columns *c);                       /* keeps the memory */
 void ht_columns_put(struct ht_columns *c, const struct ht_row *r); /* a time before the last one is raised to it */
-size_t ht_columns_bytes(const struct ht_columns *c);              /* plain payload so far */
+size_t ht_columns_bytes(const struct ht_columns *c);               /* plain payload so far */
 
 /* Appends the payload to `to`; false when memory ran out on the way. */
 bool ht_columns_payload(const struct ht_columns *c, struct ht_buf *to);
@@ -47,7 +47,8 @@ struct ht_column_reader {
 };
 
 /* Splits a payload. Counts and lengths are checked here; values as they are read. */
-int ht_column_reader_init(struct ht_column_reader *r, struct ht_cursor payload, uint32_t rows, uint64_t first_time_ticks, struct ht_err *err);
+int ht_column_reader_init(struct ht_column_reader *r, struct ht_cursor payload, uint32_t rows,
+			  uint64_t first_time_ticks, struct ht_err *err);
 
 /* 1: a row; 0: no more, and every column was used up; negative: damage. */
 int ht_column_reader_next(struct ht_column_reader *r, struct ht_row *ret, struct ht_err *err);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* meta.h -- the records of metadata blocks, as C structs
  *
- * One put and one get for each kind of record; field by field they are the tables of docs/trace-format.md, section 5, in that order.
- * Strings borrow: from the caller when putting, from the payload when getting.
+ * One put and one get for each kind of record; field by field they are the tables of docs/trace-format.md, section
+ * 5, in that order. Strings borrow: from the caller when putting, from the payload when getting.
  */
 #ifndef HT_META_H
 #define HT_META_H

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* buf.h -- bytes that grow, and a cursor that reads untrusted ones
  *
- * A buffer owns its bytes. When memory runs out it sets `failed` and swallows everything from then on, so that only the
- * end of a chain of puts needs a check (ht_buf_ok). A cursor borrows; a get that fails does not move it and names its offset.
+ * A buffer owns its bytes. When memory runs out it sets `failed`, lets its bytes go and swallows everything from
+ * then on, so that only the end of a chain of puts needs a check (ht_buf_ok). A cursor borrows; a get that fails
+ * does not move it and names its offset.
  *
- * varint and zigzag are those of docs/trace-format.md, section 1.
+ *   buffer   [############............]       cursor   [......########################]
+ *            at          len          cap              start  at                     end
+ *
+ * varint and zigzag are those of docs/trace-format.md, section 1. They are most of what a trace file consists of, so
+ * the usual case of both directions is inline.
  */
 #ifndef HT_BUF_H
 #define HT_BUF_H
@@ -12,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "util/err.h"
 
@@ -33,6 +39,13 @@ bool ht_buf_reserve_slow(struct ht_buf *b, size_t more);
 static inline bool ht_buf_reserve(struct ht_buf *b, size_t more)
 {
 	return b->cap - b->len >= more || ht_buf_reserve_slow(b, more);
+}
+
+/* Forgets the content and a failure, keeps the memory. */
+static inline void ht_buf_clear(struct ht_buf *b)
+{
+	b->len = 0;
+	b->failed = false;
 }
 
 static inline bool ht_buf_ok(const struct ht_buf *b)
@@ -92,10 +105,30 @@ static inline uint64_t ht_cursor_at(const struct ht_cursor *c)
 int ht_cursor_u8(struct ht_cursor *c, uint8_t *ret, struct ht_err *err);
 int ht_cursor_u32(struct ht_cursor *c, uint32_t *ret, struct ht_err *err);
 int ht_cursor_u64(struct ht_cursor *c, uint64_t *ret, struct ht_err *err);
-int ht_cursor_varint(struct ht_cursor *c, uint64_t *ret, struct ht_err *err);
+int ht_cursor_varint_slow(struct ht_cursor *c, uint64_t *ret, struct ht_err *err);
 int ht_cursor_varint32(struct ht_cursor *c, uint32_t *ret, struct ht_err *err); /* damage if it does not fit */
 int ht_cursor_zigzag(struct ht_cursor *c, int64_t *ret, struct ht_err *err);
 int ht_cursor_str(struct ht_cursor *c, struct ht_str *ret, struct ht_err *err);
 int ht_cursor_bytes(struct ht_cursor *c, size_t len, const uint8_t **ret, struct ht_err *err);
+
+/* Takes a varint of at most 8 bytes out of one load: the groups of 7 bits are pushed together pairwise, without a
+ * branch per byte. Longer ones, and those near the end, go the slow way. */
+static inline int ht_cursor_varint(struct ht_cursor *c, uint64_t *ret, struct ht_err *err)
+{
+	uint64_t w, last;
+
+	if (ht_cursor_left(c) < sizeof(w))
+		return ht_cursor_varint_slow(c, ret, err);
+	memcpy(&w, c->at, sizeof(w));
+	last = ~w & 0x8080808080808080; /* the lowest bit set is the top bit of the last byte */
+	if (!last)
+		return ht_cursor_varint_slow(c, ret, err);
+	c->at += (__builtin_ctzll(last) >> 3) + 1;
+	w &= (last ^ (last - 1)) & 0x7f7f7f7f7f7f7f7f;
+	w = (w & 0x7f007f007f007f00) >> 1 | (w & 0x007f007f007f007f);
+	w = (w & 0x3fff00003fff0000) >> 2 | (w & 0x00003fff00003fff);
+	*ret = (w & 0x0fffffff00000000) >> 4 | (w & 0x000000000fffffff);
+	return 0;
+}
 
 #endif
