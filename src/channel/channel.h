@@ -233,7 +233,7 @@ struct ht_slot {
 	_Atomic uint64_t nested;       /* calls made by the allocator or by a signal handler inside an outer call: not events */
 	_Atomic uint64_t blocked_ticks; /* time spent waiting for room */
 	_Atomic uint32_t segment;      /* the segment that head points into */
-	_Atomic uint32_t stalled;      /* a wait ran out; no call waits again before room was found */
+	uint32_t pad;
 
 	/* identity: written between TAKING and LIVE */
 	_Alignas(64) _Atomic uint32_t state;

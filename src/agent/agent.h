@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* agent.h -- the agent's whole state, and the way of one call through it
+ *
+ * Called by: hooks.c and operators.c for every allocation call of the program.
+ *
+ *   hook ──► gate.active? ──no──► the next function in lookup order (a tail call; nothing else happens)
+ *               │ yes
+ *               ▼
+ *      ht_call_enter ──► real call ──► ht_record_* (stamp, cells, publish) ──► return to the program
+ *               │                         a free is recorded before the real call
+ *               └── nested in another hook, no room, session over: the real call alone, counted
+ *
+ * Always true:
+ *   A1  nothing here locks, allocates, prints, exits or touches errno; the only wait is ht_thread_make_room's, bounded
+ *   A2  `inside` is the frame of the outermost hook of this thread; who finds another frame there records nothing
+ *   A3  room for all cells of a call is had before the real call is made
+ *   A4  ht_gate lies in a page that a forked child sees as zeros: a child is dormant from its first instruction on
+ *
+ * The state is zero when the library is mapped, needs no relocation, and is filled by session.c.
+ */
+#ifndef HT_AGENT_H
+#define HT_AGENT_H
+
+#include <stdbool.h>
+
+#include "agent/sys.h"
+#include "channel/channel.h"
+
+#define ht_likely(x) __builtin_expect(!!(x), 1)
+#define ht_unlikely(x) __builtin_expect(!!(x), 0)
+#define HT_NOINLINE __attribute__((noinline))
+
+/* The compiler may not move memory accesses across; against the thread's own signal handlers that is all it takes. */
+#define ht_signal_fence() atomic_signal_fence(memory_order_seq_cst)
+
+struct ht_gate {
+	uint8_t active; /* events are recorded */
+	uint8_t tsc;    /* stamps are rdtsc */
+	uint8_t glibc;  /* blocks carry glibc's chunk header */
+	uint8_t stacks, free_stacks;
+	uint32_t image;
+	struct ht_channel *channel;
+	struct ht_slot *slots;
+	_Atomic uint32_t *seg_next;
+	struct ht_node *nodes;
+	_Atomic uint32_t *node_index;
+	struct ht_cell *segments;
+	uint8_t pad[4096 - 64];
+};
+extern struct ht_gate ht_gate;
+
+/* Of each thread; static TLS, zero in a new thread. 64 bytes. */
+struct ht_thread {
+	struct ht_cell *cell;   /* the next one to write */
+	struct ht_cell *limit;  /* a call may begin below it */
+	struct ht_slot *slot;
+	uint64_t last_ticks;
+	uintptr_t inside;       /* A2 */
+	uint64_t size;          /* what operator new was asked for, for bad_alloc */
+	uint32_t context;       /* likewise */
+	uint32_t unreported;    /* calls lost since the last LOSS cell */
+	uint8_t calling;        /* inside the real function, not in our own code */
+	uint8_t stalled;        /* a wait ran out; no call waits again before room was found */
+	uint8_t throwing;       /* the real function may throw: unwind.c closes the call */
+};
+extern __thread struct ht_thread ht_self;
+
+bool ht_thread_reenter(struct ht_thread *t, uintptr_t frame);
+bool ht_thread_make_room(struct ht_thread *t, uintptr_t frame);
+uint32_t ht_context_of(enum ht_function function, const void *caller);
+
+/* The functions behind ours in lookup order, by enum ht_function; ht_next_resolve fills those it finds. */
+extern void *ht_next[HT_FN_COUNT];
+void ht_next_resolve(void);
+void *ht_next_symbol(const char *name); /* any other symbol of the modules behind us; NULL: none has it */
+
+struct ht_next_facts {
+	const char *allocator; /* the module that serves malloc; lives as long as the module */
+	bool glibc;            /* it is glibc itself: blocks have its chunk header */
+	bool own;              /* the executable, or something else in front of us, defines malloc: we are not asked */
+};
+struct ht_next_facts ht_next_facts(void);
+
+/* The first call of each function comes here: resolves, joins the session if there is one. ht_next[function] is callable afterwards. */
+void ht_start(enum ht_function function);
+
+/* One instruction, so that a signal handler on this thread never sees half of it. x86-64 stores are not reordered with earlier
+ * stores: for `head` this is the release that pairs with the acquire in collect/drain.c. */
+static inline void ht_bump(_Atomic uint64_t *counter, uint64_t by)
+{
+	__asm__ volatile("addq %1, %0" : "+m"(*counter) : "er"(by) : "memory", "cc");
+}
+
+static inline uint64_t ht_ticks(void)
+{
+	uint32_t lo, hi;
+
+	if (ht_unlikely(!ht_gate.tsc))
+		return ht_sys_monotonic_ns();
+	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+	return (uint64_t)hi << 32 | lo;
+}
+
+/* True: the call is to be recorded, `inside` is set, there is room. False: make the real call, then ht_call_leave. */
+static inline bool ht_call_enter(struct ht_thread *t, uintptr_t frame)
+{
+	if (ht_unlikely(t->inside) && !ht_thread_reenter(t, frame))
+		return false;
+	t->inside = frame;
+	ht_signal_fence();
+	/* relaxed: a call that sees the old value is one in flight; collect/drain.c waits for it when it closes the account */
+	if (ht_unlikely(t->cell >= t->limit) ||
+	    ht_unlikely(!atomic_load_explicit(&ht_gate.channel->recording, memory_order_relaxed)))
+		return ht_thread_make_room(t, frame);
+	ht_bump(&t->slot->entered, 1);
+	return true;
+}
+
+static inline void ht_call_leave(struct ht_thread *t, uintptr_t frame)
+{
+	if (t->inside == frame) {
+		t->calling = 0;
+		t->inside = 0;
+	}
+}
+
+/* Where a live block comes from, by the flag bits of its own chunk header. Nothing derived from the block is looked at. */
+static inline enum ht_place ht_place_of(const void *block)
+{
+	size_t header;
+
+	if (!ht_gate.glibc)
+		return HT_PLACE_UNKNOWN;
+	header = ((const size_t *)block)[-1];
+	if (header & 2)
+		return HT_PLACE_MAPPED;
+	return header & 4 ? HT_PLACE_OTHER : HT_PLACE_MAIN;
+}
+
+/* One row: stamps it, writes escapes and the event cell at t->cell, publishes. The caller has made sure of `inside`. */
+static inline void ht_emit(struct ht_thread *t, enum ht_cell_kind kind, uint32_t context, enum ht_place place, uint64_t address,
+			   uint64_t size)
+{
+	struct ht_cell *c = t->cell;
+	uint64_t now = ht_ticks();
+	uint64_t delta = now - t->last_ticks;
+
+	if (ht_unlikely(delta > HT_CELL_DELTA_MAX)) {
+		if ((int64_t)delta < 0)
+			now = t->last_ticks; /* another CPU's counter is behind: a thread's time never goes back */
+		*c++ = (struct ht_cell){ { ht_cell_word0(HT_CELL_TIME, 0, 0), now } };
+		delta = 0;
+	}
+	if (ht_unlikely(!ht_cell_address_fits(address))) {
+		*c++ = (struct ht_cell){ { ht_cell_word0(HT_CELL_ADDRESS, 0, 0), address } };
+		address = 0;
+	}
+	if (ht_unlikely(size > HT_CELL_SIZE_MAX)) {
+		*c++ = (struct ht_cell){ { ht_cell_word0(HT_CELL_SIZE, 0, 0), size } };
+		size = 0;
+	}
+	c->word[0] = ht_cell_word0(kind, delta, context);
+	c->word[1] = ht_cell_word1(place, size, address);
+	c++;
+	t->last_ticks = now;
+	ht_bump(&t->slot->head, (uint64_t)(c - t->cell)); /* publish: C2 */
+	t->cell = c;
+}
+
+#endif

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hooks.h -- what is the same in every hook: begin, then the real call, then what came of it
+ *
+ * Used by: hooks.c (C functions) and operators.c (C++ operators).
+ *
+ *   h = begin        decides once whether this call is recorded; everything after asks h
+ *   real call        between begin and end `calling` is set: whatever enters a hook now is nested in this call
+ *   allocated / reallocated / freed
+ *
+ * Always true: H1  begin and end run in the frame of the same hook; H2  a call that the thread has left by a jump (its frame is no
+ * longer in `inside`) records nothing more: ht_thread_reenter has counted it as lost.
+ */
+#ifndef HT_HOOKS_H
+#define HT_HOOKS_H
+
+#include "agent/agent.h"
+
+#define HT_EXPORT __attribute__((visibility("default")))
+#define HT_INLINE static inline __attribute__((always_inline))
+
+struct ht_hook {
+	struct ht_thread *thread;
+	uintptr_t frame;
+	const void *caller;
+	enum ht_function function;
+	bool recorded;
+};
+
+HT_INLINE struct ht_hook ht_hook_enter(enum ht_function fn)
+{
+	struct ht_hook h = {
+		.thread = &ht_self,
+		.frame = (uintptr_t)__builtin_frame_address(0),
+		.caller = __builtin_return_address(0),
+		.function = fn,
+	};
+
+	h.recorded = ht_call_enter(h.thread, h.frame);
+	return h;
+}
+
+HT_INLINE void ht_hook_call(struct ht_hook *h)
+{
+	if (ht_likely(h->recorded))
+		h->thread->calling = 1;
+	ht_signal_fence();
+}
+
+/* True: the call's outcome is to be recorded. */
+HT_INLINE bool ht_hook_returned(struct ht_hook *h)
+{
+	ht_signal_fence();
+	if (ht_likely(h->recorded && h->thread->inside == h->frame)) {
+		h->thread->calling = 0;
+		ht_signal_fence();
+		return true;
+	}
+	ht_call_leave(h->thread, h->frame);
+	return false;
+}
+
+HT_INLINE void ht_hook_done(struct ht_hook *h)
+{
+	ht_signal_fence();
+	h->thread->inside = 0;
+}
+
+HT_INLINE struct ht_hook ht_hook_begin(enum ht_function fn)
+{
+	struct ht_hook h = ht_hook_enter(fn);
+
+	ht_hook_call(&h);
+	return h;
+}
+
+HT_INLINE void ht_hook_allocated(struct ht_hook *h, void *p, uint64_t size)
+{
+	if (!ht_hook_returned(h))
+		return;
+	if (ht_likely(p != NULL))
+		ht_emit(h->thread, HT_CELL_ALLOC, ht_context_of(h->function, h->caller), ht_place_of(p), (uintptr_t)p, size);
+	else
+		ht_emit(h->thread, HT_CELL_ALLOC_FAILED, ht_context_of(h->function, h->caller), HT_PLACE_UNKNOWN, 0, size);
+	ht_hook_done(h);
+}
+
+/* A release has no stack of its own unless the session asks for it. */
+HT_INLINE uint32_t ht_hook_free_context(const struct ht_hook *h)
+{
+	return ht_gate.free_stacks ? ht_context_of(h->function, h->caller) : h->function;
+}
+
+HT_INLINE struct ht_hook ht_hook_begin_realloc(enum ht_function fn, void *old)
+{
+	struct ht_hook h = ht_hook_enter(fn);
+
+	if (ht_likely(h.recorded) && old)
+		ht_emit(h.thread, HT_CELL_REALLOC_BEGIN, fn, ht_place_of(old), (uintptr_t)old, 0);
+	ht_hook_call(&h);
+	return h;
+}
+
+HT_INLINE void ht_hook_reallocated(struct ht_hook *h, void *old, void *p, uint64_t size)
+{
+	uint32_t context;
+
+	if (!old) {
+		ht_hook_allocated(h, p, size);
+		return;
+	}
+	if (!ht_hook_returned(h))
+		return;
+	context = ht_context_of(h->function, h->caller);
+	if (p)
+		ht_emit(h->thread, HT_CELL_REALLOC_END, context, ht_place_of(p), (uintptr_t)p, size);
+	else if (size == 0)
+		ht_emit(h->thread, HT_CELL_REALLOC_FREED, context, HT_PLACE_UNKNOWN, 0, 0);
+	else
+		ht_emit(h->thread, HT_CELL_REALLOC_FAILED, context, HT_PLACE_UNKNOWN, 0, size);
+	ht_hook_done(h);
+}
+
+HT_INLINE void ht_hook_free_row(struct ht_hook *h, void *p)
+{
+	if (p)
+		ht_emit(h->thread, HT_CELL_FREE, ht_hook_free_context(h), ht_place_of(p), (uintptr_t)p, 0);
+	else
+		ht_bump(&h->thread->slot->counted_only, 1);
+}
+
+HT_INLINE struct ht_hook ht_hook_begin_free(enum ht_function fn, void *p)
+{
+	struct ht_hook h = ht_hook_enter(fn);
+
+#ifndef HT_PLANT_LATE_FREE
+	if (ht_likely(h.recorded))
+		ht_hook_free_row(&h, p);
+#else
+	(void)p;
+#endif
+	ht_hook_call(&h);
+	return h;
+}
+
+HT_INLINE void ht_hook_freed(struct ht_hook *h, void *p)
+{
+	if (!ht_hook_returned(h))
+		return;
+#ifdef HT_PLANT_LATE_FREE /* the mistake that tests/e2e must notice: stamping a release after the address may be reborn */
+	ht_hook_free_row(h, p);
+#else
+	(void)p;
+#endif
+	ht_hook_done(h);
+}
+
+/* The exported function `name`, and the head of traced_<name>, whose body follows: the way of a call while events are recorded. All are
+ * tail calls, so that the traced function sees the program's frame as its caller, and the dormant way is five instructions. */
+#define HT_HOOK(type, name, fn, parameters, arguments)                                                                 \
+	static HT_NOINLINE type traced_##name parameters;                                                              \
+	HT_EXPORT type name parameters;                                                                                \
+	static HT_NOINLINE __attribute__((cold)) type first_##name parameters                                          \
+	{                                                                                                              \
+		ht_start(fn);                                                                                          \
+		return name arguments;                                                                                 \
+	}                                                                                                              \
+	HT_EXPORT type name parameters                                                                                 \
+	{                                                                                                              \
+		if (ht_unlikely(!ht_next[fn]))                                                                         \
+			return first_##name arguments;                                                                 \
+		if (ht_unlikely(ht_gate.active))                                                                       \
+			return traced_##name arguments;                                                                \
+		return HT_NEXT(type, fn, parameters) arguments;                                                        \
+	}                                                                                                              \
+	static HT_NOINLINE type traced_##name parameters
+
+#define HT_NEXT(type, fn, parameters) ((type(*) parameters)ht_next[fn])
+
+/* A function that releases its first parameter, `p`. */
+#define HT_FREE_HOOK(name, fn, parameters, arguments)                                                                  \
+	HT_HOOK(void, name, fn, parameters, arguments)                                                                 \
+	{                                                                                                              \
+		struct ht_hook h = ht_hook_begin_free(fn, p);                                                          \
+                                                                                                                       \
+		HT_NEXT(void, fn, parameters) arguments;                                                               \
+		ht_hook_freed(&h, p);                                                                                  \
+	}
+
+/* A function that returns a block of `bytes`. */
+#define HT_ALLOC_HOOK(name, fn, parameters, arguments, bytes)                                                          \
+	HT_HOOK(void *, name, fn, parameters, arguments)                                                               \
+	{                                                                                                              \
+		struct ht_hook h = ht_hook_begin(fn);                                                                  \
+		void *p = HT_NEXT(void *, fn, parameters) arguments;                                                   \
+                                                                                                                       \
+		ht_hook_allocated(&h, p, bytes);                                                                       \
+		return p;                                                                                              \
+	}
+
+/* A function that makes `bytes` of its first parameter, `old`. */
+#define HT_REALLOC_HOOK(name, fn, parameters, arguments, bytes)                                                        \
+	HT_HOOK(void *, name, fn, parameters, arguments)                                                               \
+	{                                                                                                              \
+		struct ht_hook h = ht_hook_begin_realloc(fn, old);                                                     \
+		void *p = HT_NEXT(void *, fn, parameters) arguments;                                                   \
+                                                                                                                       \
+		ht_hook_reallocated(&h, old, p, bytes);                                                                \
+		return p;                                                                                              \
+	}
+
+#endif

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* thread.c -- a thread's slot and ring: claiming them, moving on to the next segment, waiting for room
+ *
+ * Called by: ht_call_enter() in agent.h, when its quick tests fail. The protocol is docs/channel.md, sections 2 to 6.
+ *
+ *   make_room ── session over, collector dead ──► fuse: the whole process goes dormant
+ *      ├── no slot yet ──► claim: take over the slot that has this thread pointer, or a free one
+ *      ├── segment full ─► take one from the pool, link it behind
+ *      └── pool empty ───► policy: drop at once, or wait, at most HT_WAIT_LIMIT_NS
+ *
+ * Always true: every call that comes through here is counted, as entered or as unassigned; one that finds no room is counted as lost.
+ * The only wait is wait_for_segment().
+ */
+#include "agent/agent.h"
+
+#define SLOT_PROBES 1024
+#define POP_TRIES 64
+#define SPINS 2000 /* with a pause of some 10 ns each: about 20 us */
+
+__thread struct ht_thread ht_self __attribute__((tls_model("initial-exec")));
+
+static uint64_t thread_pointer(void)
+{
+	uint64_t tp;
+
+	__asm__("mov %%fs:0, %0" : "=r"(tp));
+	return tp;
+}
+
+static struct ht_cell *segment_cells(uint32_t segment)
+{
+	return ht_gate.segments + (size_t)segment * HT_SEGMENT_CELLS;
+}
+
+/* Points the thread's words at where the slot's head stands. */
+static void resume(struct ht_thread *t)
+{
+	uint64_t head = atomic_load_explicit(&t->slot->head, memory_order_relaxed); /* own counter */
+	uint32_t segment = atomic_load_explicit(&t->slot->segment, memory_order_relaxed);
+
+	t->cell = segment_cells(segment) + head % HT_SEGMENT_CELLS;
+	t->limit = segment_cells(segment) + HT_SEGMENT_CELLS - HT_CALL_CELLS;
+}
+
+static bool collector_is_dead(void)
+{
+	/* relaxed: the kernel sets the bit; a late look costs one more wait slice */
+	return atomic_load_explicit(&ht_gate.channel->collector, memory_order_relaxed) & HT_OWNER_DIED;
+}
+
+static bool session_is_over(void)
+{
+	/* relaxed: see ht_call_enter */
+	return !atomic_load_explicit(&ht_gate.channel->recording, memory_order_relaxed) || collector_is_dead();
+}
+
+static uint32_t pop_segment(void)
+{
+	struct ht_channel *ch = ht_gate.channel;
+	/* acquire: pairs with the release of whoever pushed or popped last: the link below is the one that goes with this top */
+	uint64_t top = atomic_load_explicit(&ch->free_top, memory_order_acquire);
+
+	for (int i = 0; i < POP_TRIES; i++) {
+		uint32_t segment = (uint32_t)top - 1;
+		uint64_t next;
+
+		if (segment >= ch->segment_count) /* empty: 0 - 1 wraps */
+			return HT_NONE;
+		next = atomic_load_explicit(&ht_gate.seg_next[segment], memory_order_relaxed); /* checked by the tag below */
+		next |= ((top >> 32) + 1) << 32;
+		if (atomic_compare_exchange_weak_explicit(&ch->free_top, &top, next, memory_order_acq_rel,
+							  memory_order_acquire)) {
+			atomic_fetch_sub_explicit(&ch->free_count, 1, memory_order_relaxed); /* a hint */
+			atomic_store_explicit(&ht_gate.seg_next[segment], 0, memory_order_relaxed); /* ours until linked */
+			return segment;
+		}
+	}
+	return HT_NONE;
+}
+
+/* Gives back what was taken but not used. */
+static void push_segment(uint32_t segment)
+{
+	struct ht_channel *ch = ht_gate.channel;
+	uint64_t top = atomic_load_explicit(&ch->free_top, memory_order_acquire); /* as in pop_segment */
+
+	for (int i = 0; i < POP_TRIES; i++) {
+		atomic_store_explicit(&ht_gate.seg_next[segment], (uint32_t)top, memory_order_relaxed); /* released below */
+		if (atomic_compare_exchange_weak_explicit(&ch->free_top, &top, ((top >> 32) + 1) << 32 | (segment + 1),
+							  memory_order_acq_rel, memory_order_acquire)) {
+			atomic_fetch_add_explicit(&ch->free_count, 1, memory_order_relaxed); /* a hint */
+			return;
+		}
+	}
+}
+
+/* A short spin, then sleep in slices. Gives up at the limit, when the session is over, or under another policy. */
+static uint32_t wait_for_segment(struct ht_thread *t)
+{
+	struct ht_channel *ch = ht_gate.channel;
+	uint64_t since, ticks = ht_ticks();
+	uint32_t segment = HT_NONE;
+
+	for (int i = 0; i < SPINS && segment == HT_NONE; i++) {
+		__asm__ volatile("pause");
+		if (i % 16 == 0)
+			segment = pop_segment();
+	}
+	since = segment == HT_NONE ? ht_sys_monotonic_ns() : 0;
+	while (segment == HT_NONE && !session_is_over() &&
+	       atomic_load_explicit(&ch->policy, memory_order_relaxed) == HT_POLICY_BLOCK) {
+		uint32_t room = atomic_load_explicit(&ch->room, memory_order_acquire); /* pairs with collect/pool.c's bump */
+
+		/* seq_cst: announced before the last look, so that the collector either sees us or has pushed already */
+		atomic_fetch_add(&ch->waiters, 1);
+		segment = pop_segment();
+		if (segment == HT_NONE)
+			ht_sys_futex_wait(&ch->room, room, HT_WAIT_SLICE_NS);
+		atomic_fetch_sub(&ch->waiters, 1);
+		if (segment == HT_NONE)
+			segment = pop_segment();
+		if (segment == HT_NONE && ht_sys_monotonic_ns() - since >= HT_WAIT_LIMIT_NS) {
+			t->stalled = 1;
+			break;
+		}
+	}
+	if (t->slot)
+		ht_bump(&t->slot->blocked_ticks, ht_ticks() - ticks);
+	return segment;
+}
+
+static uint32_t take_segment(struct ht_thread *t)
+{
+	uint32_t segment = pop_segment();
+
+	if (segment != HT_NONE) {
+		t->stalled = 0;
+		return segment;
+	}
+	if (atomic_load_explicit(&ht_gate.channel->policy, memory_order_relaxed) != HT_POLICY_BLOCK)
+		return HT_NONE;
+	return t->stalled ? HT_NONE : wait_for_segment(t);
+}
+
+/* ---- slots ------------------------------------------------------------------------------------------------- */
+
+/* The slot this thread pointer belongs to, if its last thread was of this image; else, with `fresh`, a free one. NULL: none. */
+static struct ht_slot *find_slot(uint64_t tp, bool fresh, uint32_t *word)
+{
+	uint32_t mask = ht_gate.channel->slot_count - 1;
+	uint32_t home = (uint32_t)((tp * 0x9e3779b97f4a7c15ull) >> 40);
+
+	for (uint32_t i = 0; i < SLOT_PROBES; i++) {
+		struct ht_slot *slot = &ht_gate.slots[(home + i) & mask];
+
+		/* acquire: pairs with the release that made it LIVE or FREE; identity and counters are readable */
+		*word = atomic_load_explicit(&slot->state, memory_order_acquire);
+		if (fresh && HT_SLOT_STATE(*word) == HT_SLOT_FREE)
+			return slot;
+		if (!fresh && HT_SLOT_STATE(*word) == HT_SLOT_LIVE && slot->thread_pointer == tp &&
+		    slot->image == ht_gate.image)
+			return slot;
+		if (*word == 0)
+			return NULL; /* never used: nobody went further */
+	}
+	return NULL;
+}
+
+static bool seize(struct ht_slot *slot, uint32_t word)
+{
+	return atomic_compare_exchange_strong_explicit(&slot->state, &word, HT_SLOT_NEXT(word, HT_SLOT_TAKING),
+						       memory_order_acq_rel, memory_order_acquire);
+}
+
+static void emit_thread(struct ht_thread *t, uint32_t tid)
+{
+	struct ht_slot *slot = t->slot;
+	struct ht_cell *c = t->cell;
+	/* relaxed: the slot is ours, and the acquire of seize_slot saw its last owner's counters */
+	uint64_t counters[6] = {
+		atomic_load_explicit(&slot->entered, memory_order_relaxed),
+		atomic_load_explicit(&slot->counted_only, memory_order_relaxed),
+		atomic_load_explicit(&slot->lost, memory_order_relaxed),
+		atomic_load_explicit(&slot->nested, memory_order_relaxed),
+		atomic_load_explicit(&slot->blocked_ticks, memory_order_relaxed),
+		0,
+	};
+
+	t->last_ticks = ht_ticks();
+	c[0] = (struct ht_cell){ { ht_cell_word0(HT_CELL_THREAD, 0, tid), t->last_ticks } };
+	for (int i = 0; i < 3; i++)
+		c[1 + i] = (struct ht_cell){ { counters[2 * i], counters[2 * i + 1] } };
+	t->cell = c + HT_THREAD_CELLS;
+	ht_bump(&slot->head, HT_THREAD_CELLS); /* publish: C2 */
+}
+
+/* Gives a seized slot its new identity. The ring stands ready in t. */
+static void settle(struct ht_thread *t, uint64_t tp)
+{
+	struct ht_slot *slot = t->slot;
+	uint32_t word = atomic_load_explicit(&slot->state, memory_order_relaxed); /* ours while TAKING */
+
+	slot->tid = ht_sys_gettid();
+	slot->thread_pointer = tp;
+	slot->image = ht_gate.image;
+	emit_thread(t, slot->tid);
+	/* release: pairs with the acquire in collect/drain.c and in seize_slot */
+	atomic_store_explicit(&slot->state, HT_SLOT_NEXT(word, HT_SLOT_LIVE), memory_order_release);
+	atomic_fetch_add_explicit(&ht_gate.channel->claims, 1, memory_order_release); /* pairs with collect/drain.c */
+}
+
+static void link_segment(struct ht_thread *t, uint32_t segment)
+{
+	struct ht_slot *slot = t->slot;
+	uint64_t head = atomic_load_explicit(&slot->head, memory_order_relaxed);      /* own counter */
+	uint32_t old = atomic_load_explicit(&slot->segment, memory_order_relaxed);
+
+	/* relaxed: published with head below */
+	atomic_store_explicit(&ht_gate.seg_next[old], segment + 1, memory_order_relaxed);
+	segment_cells(old)[head % HT_SEGMENT_CELLS] = (struct ht_cell){ { ht_cell_word0(HT_CELL_LINK, 0, 0), segment } };
+	atomic_store_explicit(&slot->segment, segment, memory_order_relaxed);
+	ht_bump(&slot->head, HT_SEGMENT_CELLS - head % HT_SEGMENT_CELLS); /* publish: C2 */
+	resume(t);
+}
+
+static bool has_room(const struct ht_slot *slot)
+{
+	/* relaxed: the thread that wrote it is gone, and find_slot's acquire saw its last store */
+	uint64_t head = atomic_load_explicit(&slot->head, memory_order_relaxed);
+
+	return head % HT_SEGMENT_CELLS < HT_SEGMENT_CELLS - HT_CALL_CELLS;
+}
+
+/* The ring of a thread that ended goes on with this one. */
+static bool take_over(struct ht_thread *t, uint64_t tp)
+{
+	uint32_t word, segment = HT_NONE;
+	struct ht_slot *slot = find_slot(tp, false, &word);
+
+	if (!slot)
+		return false;
+	if (!has_room(slot)) {
+		segment = take_segment(t);
+		if (segment == HT_NONE)
+			return false;
+	}
+	if (!seize(slot, word)) {
+		if (segment != HT_NONE)
+			push_segment(segment);
+		return false;
+	}
+	t->slot = slot;
+	resume(t);
+	if (segment != HT_NONE)
+		link_segment(t, segment);
+	settle(t, tp);
+	return true;
+}
+
+/* False: no slot or no segment; the thread stays without. */
+static bool claim(struct ht_thread *t)
+{
+	uint64_t head, tp = thread_pointer();
+	uint32_t word, segment;
+	struct ht_slot *slot;
+
+	if (take_over(t, tp))
+		return true;
+	segment = take_segment(t);
+	if (segment == HT_NONE)
+		return false;
+	do {
+		slot = find_slot(tp, true, &word);
+		if (!slot) {
+			push_segment(segment);
+			return false;
+		}
+	} while (!seize(slot, word)); /* lost to another thread, which took it: at most SLOT_PROBES times */
+	head = atomic_load_explicit(&slot->head, memory_order_relaxed); /* ours while TAKING */
+	head = (head + HT_SEGMENT_CELLS - 1) / HT_SEGMENT_CELLS * HT_SEGMENT_CELLS;
+	slot->first_segment = segment;
+	slot->first_head = head;
+	atomic_store_explicit(&slot->segment, segment, memory_order_relaxed); /* both released by settle() */
+	atomic_store_explicit(&slot->head, head, memory_order_relaxed);
+	t->slot = slot;
+	resume(t);
+	settle(t, tp);
+	return true;
+}
+
+/* ---- what ht_call_enter asks ------------------------------------------------------------------------------- */
+
+static void report_loss(struct ht_thread *t)
+{
+	if (!t->unreported)
+		return;
+	*t->cell++ = (struct ht_cell){ { ht_cell_word0(HT_CELL_LOSS, 0, 0), t->unreported } };
+	t->unreported = 0;
+	ht_bump(&t->slot->head, 1); /* publish: C2 */
+}
+
+static bool lose(struct ht_thread *t)
+{
+	if (t->slot) {
+		ht_bump(&t->slot->entered, 1);
+		ht_bump(&t->slot->lost, 1);
+		t->unreported++;
+	} else {
+		atomic_fetch_add_explicit(&ht_gate.channel->unassigned_entered, 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&ht_gate.channel->unassigned_lost, 1, memory_order_relaxed);
+	}
+	return false;
+}
+
+/* `inside` is already set to this call's frame. */
+HT_NOINLINE bool ht_thread_make_room(struct ht_thread *t, uintptr_t frame)
+{
+	(void)frame;
+	if (session_is_over()) {
+		ht_gate.active = 0;
+		t->inside = 0;
+		return false;
+	}
+	if (!t->slot && !claim(t)) {
+		t->calling = 1;
+		return lose(t);
+	}
+	resume(t);
+	if (t->cell >= t->limit) {
+		uint32_t segment = take_segment(t);
+
+		if (segment == HT_NONE) {
+			t->calling = 1;
+			t->limit = t->cell;
+			return lose(t);
+		}
+		link_segment(t, segment);
+	}
+	report_loss(t);
+	ht_bump(&t->slot->entered, 1);
+	return true;
+}
+
+/* A hook is entered while `inside` is set. True: the outer call is gone (siglongjmp out of a handler), its frame lies below ours; it
+ * is counted as lost and this call is an outermost one. False: this call is nested: in the real function, which is the
+ * allocator's own business; or in our code, where only a signal handler can be, whose call is lost, and says so. */
+HT_NOINLINE bool ht_thread_reenter(struct ht_thread *t, uintptr_t frame)
+{
+	struct ht_slot *slot = t->slot;
+
+	if (!slot) {
+		if (frame >= t->inside)
+			return true;
+		return lose(t);
+	}
+	if (frame >= t->inside) {
+		ht_bump(&slot->lost, 1);
+		t->unreported++;
+		t->calling = 0;
+		t->throwing = 0;
+		t->limit = t->cell; /* the slow way next, which reports it */
+		return true;
+	}
+	if (t->calling) {
+		ht_bump(&slot->nested, 1);
+		return false;
+	}
+	t->limit = NULL;
+	return lose(t);
+}
