@@ -1,28 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* read.h -- a trace file, opened: every usable block in file order, every damage named
+/* read.h -- a trace file, opened: every block in file order, every damage named
  *
- * Caller: inspect/trace.c (metadata) and inspect/merge.c (rows); nobody else opens traces.
+ * Caller: inspect/trace.c, which looks at every payload once, and inspect/merge.c, which takes the rows again in order.
  *
  *   file       [block][block][damaged....][block][blo
- *   blocks      0      1                   2               what ht_reader_block() gives
- *   damages                  x                    x        offset, length, what was wrong
+ *   blocks      0      1                   2             what ht_reader_block() gives
+ *   damages                  x                    x      offset, length, what was wrong
  *
- * ht_reader_open() reads headers only. A payload is read, checked and decompressed when it is asked for; one that turns out
- * wrong is noted as damage then, and later answers for it are the same. The file is never mapped: it may shrink meanwhile.
+ * ht_reader_open() reads headers only. A payload is read, checked and unpacked when it is asked for; one that turns out
+ * wrong is noted as damage then, and its block is not asked for again. The file is never mapped: it may shrink meanwhile.
  *
  * Always true:
- *   all blocks have the session of the first one and a number of their own
- *   memory is a small multiple of the number of blocks, and one payload
+ *   D1  all blocks have the session of the first one, and a number of their own
+ *   D2  memory is 64 bytes a block, one stored payload and one plain one
  *
- * docs/trace-format.md, section 3.1, is the law here. It does not use the index: every header is checked anyway.
+ * docs/trace-format.md, section 3.1, is the law here. The index is not used: every header is looked at anyway.
  */
 #ifndef HT_READ_H
 #define HT_READ_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "format/columns.h"
+#include "format/layout.h"
 #include "util/buf.h"
 
 struct ht_reader;
@@ -31,15 +32,15 @@ struct ht_block_at {
 	uint64_t offset;
 	uint64_t number;
 	uint64_t first_seq;
-	uint64_t first_time_ticks, last_time_ticks;
+	uint64_t first_time_ticks;
 	uint32_t kind, stream, rows;
-	uint32_t plain_bytes;
+	uint32_t stored_bytes;
+	bool damaged; /* known once the payload was asked for */
 };
 
 struct ht_damage {
 	uint64_t offset;
-	uint64_t bytes; /* 0: nothing lies there, blocks are missing */
-	char says[160];
+	char says[152];
 };
 
 #define HT_DAMAGES_KEPT 100
@@ -52,16 +53,14 @@ uint64_t ht_reader_file_bytes(const struct ht_reader *r);
 size_t ht_reader_block_count(const struct ht_reader *r);
 const struct ht_block_at *ht_reader_block(const struct ht_reader *r, size_t i);
 
-/* The plain payload of block i, valid until the next call. HT_EDAMAGED: it was noted as damage. */
+/* The plain payload of block i, valid until the next call. HT_EDAMAGED: it is wrong, and was noted. Of a kind that this
+ * version does not know, only the sum is looked at, and the payload comes as it is stored. */
 int ht_reader_payload(struct ht_reader *r, size_t i, struct ht_cursor *ret, struct ht_err *err);
 
-/* The same for an EVENTS block, ready to be read row by row, after one look at all of its rows: reading them cannot fail. */
-int ht_reader_rows(struct ht_reader *r, size_t i, struct ht_column_reader *ret, struct ht_err *err);
-
-/* For what only the caller can see: block i parses, but its content breaks a rule. */
+/* For what only the caller can see: the payload of block i is whole, but its content breaks a rule. */
 void ht_reader_note(struct ht_reader *r, size_t i, const char *says);
 
-/* How many damages there are; the first HT_DAMAGES_KEPT of them are at *ret. */
+/* How many damages there are; the first HT_DAMAGES_KEPT of them are at *ret, in the order they were found. */
 uint64_t ht_reader_damages(const struct ht_reader *r, const struct ht_damage **ret);
 
 #endif

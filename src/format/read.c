@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* read.c -- finds the blocks of a trace file, whatever happened to it
+ *
+ * Called by inspect/ only; read.h says what it gives.
+ *
+ *   scan()     header good?   yes: remember it, go behind its payload
+ *                             no:  look at every multiple of 8 for a good one; what lies between is one damage
+ *   payload    read header and payload again, compare with what was remembered, check the sum, unpack
+ *
+ * Always true:
+ *   every offset that is read lies below the size the file had when it was opened
+ *   what is read is copied first: a file that changes meanwhile gives damage, never a fault
+ */
+#include "format/read.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "format/block.h"
+
+#define WINDOW_BYTES (32u << 10)
+
+struct ht_reader {
+	int fd;
+	uint64_t bytes;
+	struct ht_opener *opener;
+	struct ht_block_at *block;
+	size_t blocks, cap;
+	uint64_t session;
+	uint64_t highest; /* number of any block so far */
+	bool hole;        /* a damage explains missing numbers before the next block */
+	uint64_t damages;
+	struct ht_damage damage[HT_DAMAGES_KEPT];
+	uint8_t *stored; /* of the latest payload, its header in front */
+	size_t stored_cap;
+	uint64_t window_at;
+	size_t window_len;
+	uint8_t window[WINDOW_BYTES];
+};
+
+static void note(struct ht_reader *r, uint64_t offset, const char *says)
+{
+	if (r->damages < HT_DAMAGES_KEPT) {
+		struct ht_damage *d = &r->damage[r->damages];
+
+		d->offset = offset;
+		snprintf(d->says, sizeof(d->says), "%s", says);
+	}
+	r->damages++;
+}
+
+/* Reads up to len bytes; *got is less only at the end of the file. */
+static int read_at(int fd, uint64_t offset, void *to, size_t len, size_t *got, struct ht_err *err)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = pread(fd, (uint8_t *)to + done, len - done, (off_t)(offset + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return ht_err_sys(err, "cannot read at byte %" PRIu64, offset + done);
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	*got = done;
+	return 0;
+}
+
+/* ---- finding blocks ---------------------------------------------------------------------------------------- */
+
+/* Puts at least a header from offset on into the window, less only at the end of the file. */
+static int look_at(struct ht_reader *r, uint64_t offset, const uint8_t **ret, size_t *len, struct ht_err *err)
+{
+	int rc;
+
+	if (offset < r->window_at || offset + HT_BLOCK_HEADER_BYTES > r->window_at + r->window_len) {
+		size_t want = r->bytes - offset < WINDOW_BYTES ? (size_t)(r->bytes - offset) : WINDOW_BYTES;
+
+		rc = read_at(r->fd, offset, r->window, want, &r->window_len, err);
+		if (rc)
+			return rc;
+		r->window_at = offset;
+	}
+	*ret = r->window + (offset - r->window_at);
+	*len = r->window_len - (size_t)(offset - r->window_at);
+	return 0;
+}
+
+/* 0: a header; 1: none here. */
+static int header_at(struct ht_reader *r, uint64_t offset, struct ht_block *ret, struct ht_err *err)
+{
+	const uint8_t *at;
+	size_t len;
+	int rc = look_at(r, offset, &at, &len, err);
+
+	if (rc)
+		return rc;
+	if (len < HT_BLOCK_HEADER_BYTES || memcmp(at, HT_BLOCK_MAGIC, HT_BLOCK_MAGIC_BYTES) != 0)
+		return 1;
+	rc = ht_block_parse(at, ret, err);
+	if (rc == HT_EFORMAT && offset == 0)
+		return rc;
+	return rc ? 1 : 0;
+}
+
+/* Goes to the next header behind offset, or to the end of the file. */
+static int resynchronise(struct ht_reader *r, uint64_t *offset, struct ht_err *err)
+{
+	uint64_t from = *offset;
+	struct ht_block b;
+	char says[64];
+	int rc = 1;
+
+	do {
+		*offset += HT_BLOCK_ALIGN;
+		if (*offset >= r->bytes) {
+			*offset = r->bytes;
+			break;
+		}
+		rc = header_at(r, *offset, &b, err);
+		if (rc < 0)
+			return rc;
+	} while (rc);
+	snprintf(says, sizeof(says), "%" PRIu64 " bytes that are no block", *offset - from);
+	note(r, from, says);
+	r->hole = true;
+	return 0;
+}
+
+static bool seen_before(const struct ht_reader *r, uint64_t number)
+{
+	if (!r->blocks || number > r->highest)
+		return false;
+	for (size_t i = r->blocks; i-- > 0;)
+		if (r->block[i].number == number)
+			return true;
+	return false;
+}
+
+/* Judges a block by its place among the others (D1); false: it is not to be used. */
+static bool belongs(struct ht_reader *r, uint64_t offset, const struct ht_block *b)
+{
+	uint64_t expected = r->blocks ? r->highest + 1 : 0;
+	char says[64];
+
+	if (!r->blocks)
+		r->session = b->session;
+	if (b->session != r->session) {
+		note(r, offset, "a block of another recording");
+		return false;
+	}
+	if (seen_before(r, b->number)) {
+		snprintf(says, sizeof(says), "block number %" PRIu64 " was there before", b->number);
+		note(r, offset, says);
+		return false;
+	}
+	if (b->number > expected && !r->hole) {
+		snprintf(says, sizeof(says), "%" PRIu64 " blocks are missing before this one", b->number - expected);
+		note(r, offset, says);
+	} else if (b->number < expected) {
+		snprintf(says, sizeof(says), "block number %" PRIu64 " comes too late", b->number);
+		note(r, offset, says);
+	}
+	return true;
+}
+
+static int remember(struct ht_reader *r, uint64_t offset, const struct ht_block *b, struct ht_err *err)
+{
+	if (r->blocks == r->cap) {
+		size_t cap = r->cap ? r->cap * 2 : 256;
+		struct ht_block_at *more = reallocarray(r->block, cap, sizeof(*more));
+
+		if (!more)
+			return ht_err_sys(err, "no memory for %zu blocks", cap);
+		r->block = more;
+		r->cap = cap;
+	}
+	if (!r->blocks || b->number > r->highest)
+		r->highest = b->number;
+	r->hole = false;
+	r->block[r->blocks++] = (struct ht_block_at){
+		.offset = offset,
+		.number = b->number,
+		.first_seq = b->first_seq,
+		.first_time_ticks = b->first_time_ticks,
+		.kind = b->kind,
+		.stream = b->stream,
+		.rows = b->rows,
+		.stored_bytes = b->stored_bytes,
+	};
+	return 0;
+}
+
+static int scan(struct ht_reader *r, struct ht_err *err)
+{
+	uint64_t offset = 0;
+	struct ht_block b;
+	int rc;
+
+	while (offset < r->bytes) {
+		rc = header_at(r, offset, &b, err);
+		if (rc > 0)
+			rc = resynchronise(r, &offset, err);
+		else if (!rc) {
+			if (belongs(r, offset, &b))
+				rc = remember(r, offset, &b, err);
+			offset += ht_block_span(&b);
+		}
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+/* ---- opening ----------------------------------------------------------------------------------------------- */
+
+/* O_NONBLOCK: opening a FIFO must not wait for a writer. */
+static int open_file(struct ht_reader *r, const char *path, struct ht_err *err)
+{
+	struct stat st;
+
+	r->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (r->fd < 0)
+		return ht_err_sys(err, "cannot be opened");
+	if (fstat(r->fd, &st))
+		return ht_err_sys(err, "cannot be looked at");
+	if (S_ISDIR(st.st_mode))
+		return ht_err_set(err, HT_EFORMAT, "is a directory, not a trace");
+	if (!S_ISREG(st.st_mode))
+		return ht_err_set(err, HT_EFORMAT, "is not a regular file, so it is no trace");
+	if (!st.st_size)
+		return ht_err_set(err, HT_EFORMAT, "is empty, not a trace");
+	r->bytes = (uint64_t)st.st_size;
+	return 0;
+}
+
+static int check_magic(struct ht_reader *r, struct ht_err *err)
+{
+	char magic[HT_BLOCK_MAGIC_BYTES];
+	size_t got;
+	int rc;
+
+	if (r->blocks)
+		return 0;
+	rc = read_at(r->fd, 0, magic, sizeof(magic), &got, err);
+	if (rc)
+		return rc;
+	if (got < sizeof(magic) || memcmp(magic, HT_BLOCK_MAGIC, sizeof(magic)) != 0)
+		return ht_err_set(err, HT_EFORMAT, "is not a heaptap trace");
+	return 0;
+}
+
+int ht_reader_open(const char *path, struct ht_reader **ret, struct ht_err *err)
+{
+	struct ht_reader *r = calloc(1, sizeof(*r));
+	int rc;
+
+	if (!r)
+		return ht_err_sys(err, "no memory");
+	rc = open_file(r, path, err);
+	if (!rc)
+		rc = ht_opener_create(&r->opener, err);
+	if (!rc)
+		rc = scan(r, err);
+	if (!rc)
+		rc = check_magic(r, err);
+	if (rc) {
+		ht_reader_close(r);
+		return rc;
+	}
+	*ret = r;
+	return 0;
+}
+
+void ht_reader_close(struct ht_reader *r)
+{
+	if (!r)
+		return;
+	if (r->fd >= 0)
+		close(r->fd);
+	ht_opener_destroy(r->opener);
+	free(r->block);
+	free(r->stored);
+	free(r);
+}
+
+uint64_t ht_reader_file_bytes(const struct ht_reader *r)
+{
+	return r->bytes;
+}
+
+size_t ht_reader_block_count(const struct ht_reader *r)
+{
+	return r->blocks;
+}
+
+const struct ht_block_at *ht_reader_block(const struct ht_reader *r, size_t i)
+{
+	return &r->block[i];
+}
+
+uint64_t ht_reader_damages(const struct ht_reader *r, const struct ht_damage **ret)
+{
+	*ret = r->damage;
+	return r->damages;
+}
+
+/* ---- payloads ---------------------------------------------------------------------------------------------- */
+
+void ht_reader_note(struct ht_reader *r, size_t i, const char *says)
+{
+	if (r->block[i].damaged)
+		return;
+	r->block[i].damaged = true;
+	note(r, r->block[i].offset, says);
+}
+
+static int make_room(struct ht_reader *r, size_t bytes, struct ht_err *err)
+{
+	uint8_t *more;
+
+	if (r->stored_cap >= bytes)
+		return 0;
+	more = realloc(r->stored, bytes);
+	if (!more)
+		return ht_err_sys(err, "no memory for a block of %zu bytes", bytes);
+	r->stored = more;
+	r->stored_cap = bytes;
+	return 0;
+}
+
+static bool one_record(uint32_t kind)
+{
+	return kind == HT_BLOCK_SESSION || kind == HT_BLOCK_END || kind == HT_BLOCK_INDEX;
+}
+
+/* The header once more, and whether it is still the one that scan() saw. */
+static int check_header(struct ht_reader *r, const struct ht_block_at *at, struct ht_block *ret, struct ht_err *err)
+{
+	int rc = ht_block_parse(r->stored, ret, err);
+
+	if (rc)
+		return rc;
+	if (ret->number != at->number || ret->kind != at->kind || ret->stored_bytes != at->stored_bytes)
+		return ht_err_set(err, HT_EDAMAGED, "the file changed while it was read");
+	if (one_record(ret->kind) && ret->rows != 1)
+		return ht_err_set(err, HT_EDAMAGED, "says %" PRIu32 " records, exactly 1 is allowed", ret->rows);
+	if (!ret->kind || ret->kind > HT_BLOCK_INDEX) {
+		ret->flags &= ~HT_BLOCK_ZSTD;
+		ret->plain_bytes = ret->stored_bytes;
+	}
+	return 0;
+}
+
+int ht_reader_payload(struct ht_reader *r, size_t i, struct ht_cursor *ret, struct ht_err *err)
+{
+	const struct ht_block_at *at = &r->block[i];
+	size_t want = HT_BLOCK_HEADER_BYTES + (size_t)at->stored_bytes, got;
+	struct ht_block b;
+	int rc;
+
+	rc = make_room(r, want, err);
+	if (!rc)
+		rc = read_at(r->fd, at->offset, r->stored, want, &got, err);
+	if (rc)
+		return rc;
+	if (got < want)
+		rc = ht_err_set(err, HT_EDAMAGED, "the file ends inside this block, %zu bytes early", want - got);
+	else
+		rc = check_header(r, at, &b, err);
+	if (!rc)
+		rc = ht_opener_open(r->opener, &b, r->stored + HT_BLOCK_HEADER_BYTES, at->offset, ret, err);
+	if (rc == HT_EDAMAGED || rc == HT_EFORMAT) {
+		ht_reader_note(r, i, err->text);
+		return HT_EDAMAGED;
+	}
+	return rc;
+}
