@@ -56,17 +56,22 @@ struct ht_thread {
 	struct ht_slot *slot;
 	uint64_t last_ticks;
 	uintptr_t inside;       /* A2 */
-	uint64_t size;          /* what operator new was asked for, for bad_alloc */
-	uint32_t context;       /* likewise */
+	const void *caller;     /* the return address beside the frame that `inside` names: tells whether that frame still stands */
+	uint32_t context;       /* of a call whose real function may throw */
 	uint32_t unreported;    /* calls lost since the last LOSS cell */
-	uint8_t calling;        /* inside the real function, not in our own code */
+	uint8_t calling;        /* enum ht_calling */
 	uint8_t stalled;        /* a wait ran out; no call waits again before room was found */
-	uint8_t throwing;       /* the real function may throw: unwind.c closes the call */
+	uint8_t throwing;       /* enum ht_throwing: what operators.c does when the real function throws */
 };
 extern __thread struct ht_thread ht_self;
 
+/* Where a recorded call is: in our own code, or in the real function; and then, whether it already stands in a row or a counter. */
+enum ht_calling { HT_CALLING_NOT = 0, HT_CALLING_OPEN = 1, HT_CALLING_ACCOUNTED = 2 };
+enum ht_throwing { HT_THROWING_NOT = 0, HT_THROWING_RECORDED = 1, HT_THROWING_UNRECORDED = 2 };
+static_assert(sizeof(struct ht_thread) == 64, "static TLS is scarce: fault catalogue G11");
+
 bool ht_thread_reenter(struct ht_thread *t, uintptr_t frame);
-bool ht_thread_make_room(struct ht_thread *t, uintptr_t frame);
+bool ht_thread_make_room(struct ht_thread *t);
 uint32_t ht_context_of(enum ht_function function, const void *caller);
 
 /* The functions behind ours in lookup order, by enum ht_function; ht_next_resolve fills those it finds. */
@@ -102,16 +107,18 @@ static inline uint64_t ht_ticks(void)
 }
 
 /* True: the call is to be recorded, `inside` is set, there is room. False: make the real call, then ht_call_leave. */
-static inline bool ht_call_enter(struct ht_thread *t, uintptr_t frame)
+static inline bool ht_call_enter(struct ht_thread *t, uintptr_t frame, const void *caller)
 {
 	if (ht_unlikely(t->inside) && !ht_thread_reenter(t, frame))
 		return false;
+	t->caller = caller;
+	ht_signal_fence();
 	t->inside = frame;
 	ht_signal_fence();
 	/* relaxed: a call that sees the old value is one in flight; collect/drain.c waits for it when it closes the account */
 	if (ht_unlikely(t->cell >= t->limit) ||
 	    ht_unlikely(!atomic_load_explicit(&ht_gate.channel->recording, memory_order_relaxed)))
-		return ht_thread_make_room(t, frame);
+		return ht_thread_make_room(t);
 	ht_bump(&t->slot->entered, 1);
 	return true;
 }
@@ -119,7 +126,7 @@ static inline bool ht_call_enter(struct ht_thread *t, uintptr_t frame)
 static inline void ht_call_leave(struct ht_thread *t, uintptr_t frame)
 {
 	if (t->inside == frame) {
-		t->calling = 0;
+		t->calling = HT_CALLING_NOT;
 		t->inside = 0;
 	}
 }

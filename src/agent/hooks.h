@@ -35,14 +35,14 @@ HT_INLINE struct ht_hook ht_hook_enter(enum ht_function fn)
 		.function = fn,
 	};
 
-	h.recorded = ht_call_enter(h.thread, h.frame);
+	h.recorded = ht_call_enter(h.thread, h.frame, h.caller);
 	return h;
 }
 
-HT_INLINE void ht_hook_call(struct ht_hook *h)
+HT_INLINE void ht_hook_call(struct ht_hook *h, enum ht_calling how)
 {
 	if (ht_likely(h->recorded))
-		h->thread->calling = 1;
+		h->thread->calling = (uint8_t)how;
 	ht_signal_fence();
 }
 
@@ -51,7 +51,7 @@ HT_INLINE bool ht_hook_returned(struct ht_hook *h)
 {
 	ht_signal_fence();
 	if (ht_likely(h->recorded && h->thread->inside == h->frame)) {
-		h->thread->calling = 0;
+		h->thread->calling = HT_CALLING_NOT;
 		ht_signal_fence();
 		return true;
 	}
@@ -69,7 +69,7 @@ HT_INLINE struct ht_hook ht_hook_begin(enum ht_function fn)
 {
 	struct ht_hook h = ht_hook_enter(fn);
 
-	ht_hook_call(&h);
+	ht_hook_call(&h, HT_CALLING_OPEN);
 	return h;
 }
 
@@ -96,7 +96,7 @@ HT_INLINE struct ht_hook ht_hook_begin_realloc(enum ht_function fn, void *old)
 
 	if (ht_likely(h.recorded) && old)
 		ht_emit(h.thread, HT_CELL_REALLOC_BEGIN, fn, ht_place_of(old), (uintptr_t)old, 0);
-	ht_hook_call(&h);
+	ht_hook_call(&h, HT_CALLING_OPEN);
 	return h;
 }
 
@@ -138,7 +138,7 @@ HT_INLINE struct ht_hook ht_hook_begin_free(enum ht_function fn, void *p)
 #else
 	(void)p;
 #endif
-	ht_hook_call(&h);
+	ht_hook_call(&h, HT_CALLING_ACCOUNTED);
 	return h;
 }
 

@@ -26,10 +26,11 @@ __attribute__((used)) int ht_personality(int version, int actions, uint64_t clas
 	(void)exception;
 	(void)context;
 	if (actions & PHASE_CLEANUP && t->inside && t->throwing) {
-		t->throwing = 0;
-		t->calling = 0;
+		t->calling = HT_CALLING_NOT;
 		ht_signal_fence();
-		ht_emit(t, HT_CELL_ALLOC_FAILED, t->context, HT_PLACE_UNKNOWN, 0, t->size);
+		if (t->throwing == HT_THROWING_RECORDED)
+			ht_emit(t, HT_CELL_ALLOC_FAILED, t->context, HT_PLACE_UNKNOWN, 0, t->slot->asked);
+		t->throwing = HT_THROWING_NOT;
 		ht_signal_fence();
 		t->inside = 0;
 	}
@@ -39,20 +40,22 @@ __attribute__((used)) int ht_personality(int version, int actions, uint64_t clas
 /* 0x1b: a signed 32-bit offset from the place of the reference. */
 #define PASSES_EXCEPTIONS() __asm__ volatile(".cfi_personality 0x1b, ht_personality")
 
-/* What ht_personality needs, written down before the real function may throw. */
+/* What ht_personality needs, written down before the real function may throw. A nested call leaves it as the outer call had it. */
 HT_INLINE void expect_throw(struct ht_hook *h, uint64_t size)
 {
-	if (!h->recorded)
+	if (h->thread->inside != h->frame)
 		return;
-	h->thread->size = size;
-	h->thread->context = ht_context_of(h->function, h->caller);
-	h->thread->throwing = 1;
+	if (h->recorded) {
+		h->thread->slot->asked = size;
+		h->thread->context = ht_context_of(h->function, h->caller);
+	}
+	h->thread->throwing = h->recorded ? HT_THROWING_RECORDED : HT_THROWING_UNRECORDED;
 }
 
 HT_INLINE void did_not_throw(struct ht_hook *h)
 {
-	if (h->recorded && h->thread->inside == h->frame)
-		h->thread->throwing = 0;
+	if (h->thread->inside == h->frame)
+		h->thread->throwing = HT_THROWING_NOT;
 }
 
 #define NEW(name, fn, parameters, arguments)                                                                           \
@@ -63,7 +66,7 @@ HT_INLINE void did_not_throw(struct ht_hook *h)
                                                                                                                        \
 		PASSES_EXCEPTIONS();                                                                                   \
 		expect_throw(&h, size);                                                                                \
-		ht_hook_call(&h);                                                                                      \
+		ht_hook_call(&h, HT_CALLING_OPEN);                                                                                \
 		p = HT_NEXT(void *, fn, parameters) arguments;                                                         \
 		did_not_throw(&h);                                                                                     \
 		ht_hook_allocated(&h, p, size);                                                                        \

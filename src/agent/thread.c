@@ -15,7 +15,8 @@
 
 #define SLOT_PROBES 1024
 #define POP_TRIES 64
-#define SPINS 2000 /* with a pause of some 10 ns each: about 20 us */
+#define SAME_STACK (1u << 20) /* frames of one stack lie closer than this, or are not compared */
+#define SPINS 2000            /* with a pause of some 10 ns each: about 20 us */
 
 __thread struct ht_thread ht_self __attribute__((tls_model("initial-exec")));
 
@@ -313,16 +314,15 @@ static bool lose(struct ht_thread *t)
 }
 
 /* `inside` is already set to this call's frame. */
-HT_NOINLINE bool ht_thread_make_room(struct ht_thread *t, uintptr_t frame)
+HT_NOINLINE bool ht_thread_make_room(struct ht_thread *t)
 {
-	(void)frame;
 	if (session_is_over()) {
 		ht_gate.active = 0;
 		t->inside = 0;
 		return false;
 	}
 	if (!t->slot && !claim(t)) {
-		t->calling = 1;
+		t->calling = HT_CALLING_ACCOUNTED;
 		return lose(t);
 	}
 	resume(t);
@@ -330,8 +330,8 @@ HT_NOINLINE bool ht_thread_make_room(struct ht_thread *t, uintptr_t frame)
 		uint32_t segment = take_segment(t);
 
 		if (segment == HT_NONE) {
-			t->calling = 1;
 			t->limit = t->cell;
+			t->calling = HT_CALLING_ACCOUNTED;
 			return lose(t);
 		}
 		link_segment(t, segment);
@@ -341,28 +341,37 @@ HT_NOINLINE bool ht_thread_make_room(struct ht_thread *t, uintptr_t frame)
 	return true;
 }
 
-/* A hook is entered while `inside` is set. True: the outer call is gone (siglongjmp out of a handler), its frame lies below ours; it
- * is counted as lost and this call is an outermost one. False: this call is nested: in the real function, which is the
- * allocator's own business; or in our code, where only a signal handler can be, whose call is lost, and says so. */
+/* Whether the frame that `inside` names still stands. A jump out of a signal handler leaves it behind: then either this call's frame lies at
+ * or above it, or something else has been written over the return address that stood beside it. */
+static bool outer_stands(const struct ht_thread *t, uintptr_t frame)
+{
+	if (frame >= t->inside)
+		return false;
+	if (t->inside - frame > SAME_STACK)
+		return true; /* a handler on a stack of its own: not ours to read there */
+	return ((const void *const *)t->inside)[1] == t->caller;
+}
+
+/* A hook is entered while `inside` is set. True: the outer call is gone; it is counted as lost, unless it stands somewhere already, and this call is an outermost one. False: this
+ * call is nested: in the real function, which is the allocator's own business; or in our code, where only a signal
+ * handler can be, whose call is lost, and says so. */
 HT_NOINLINE bool ht_thread_reenter(struct ht_thread *t, uintptr_t frame)
 {
-	struct ht_slot *slot = t->slot;
+	if (!outer_stands(t, frame)) {
+		bool open = t->calling != HT_CALLING_ACCOUNTED;
 
-	if (!slot) {
-		if (frame >= t->inside)
-			return true;
-		return lose(t);
-	}
-	if (frame >= t->inside) {
-		ht_bump(&slot->lost, 1);
-		t->unreported++;
-		t->calling = 0;
-		t->throwing = 0;
-		t->limit = t->cell; /* the slow way next, which reports it */
+		t->calling = HT_CALLING_NOT;
+		t->throwing = HT_THROWING_NOT;
+		if (t->slot && open) {
+			ht_bump(&t->slot->lost, 1);
+			t->unreported++;
+			t->limit = NULL; /* the slow way next, which reports it */
+		}
 		return true;
 	}
 	if (t->calling) {
-		ht_bump(&slot->nested, 1);
+		if (t->slot)
+			ht_bump(&t->slot->nested, 1);
 		return false;
 	}
 	t->limit = NULL;

@@ -234,6 +234,7 @@ struct ht_slot {
 	_Atomic uint64_t blocked_ticks; /* time spent waiting for room */
 	_Atomic uint32_t segment;      /* the segment that head points into */
 	uint32_t pad;
+	uint64_t asked; /* the writer's own: the size a throwing operator new was asked for */
 
 	/* identity: written between TAKING and LIVE */
 	_Alignas(64) _Atomic uint32_t state;
