@@ -44,10 +44,10 @@ $(O)/%.o: src/%.c
 	$(CC) $(CFLAGS) $(SANFLAGS) $(STD) $(WARN) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
 # ---- the agent -------------------------------------------------------------------------------------------------
-# No libc, no SSE, nothing that could call out. -fexceptions gives it unwind tables and cleanups for bad_alloc.
+# No libc, no SSE, nothing that could call out. The unwind tables let bad_alloc pass and debuggers look through.
 
 AGENT_CFLAGS = -O2 -g $(STD) $(WARN) -Isrc -ffreestanding -fPIC -fvisibility=hidden -fno-stack-protector -fcf-protection=none \
-	-fno-builtin -mgeneral-regs-only -fexceptions -fasynchronous-unwind-tables -ftls-model=initial-exec -fno-plt
+	-fno-builtin -mgeneral-regs-only -fasynchronous-unwind-tables -ftls-model=initial-exec -fno-plt
 AGENT_LDFLAGS = -shared -nostdlib -nostartfiles -Wl,-z,now,-z,relro,--no-undefined-version,-Bsymbolic-functions \
 	-Wl,-soname,libheaptap-agent.so
 
