@@ -1,0 +1,8 @@
+#!/bin/sh
+# Measures the figures of README.md on this machine: interleaved rounds, medians. Run by `make bench`; nothing else should run meanwhile.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+out=${O:-$here/../build}
+mkdir -p "$out/bench"
+cc -O2 -fno-builtin-malloc -fno-builtin-free -o "$out/bench/loop" "$here/loop.c"
+exec /usr/bin/python3 "$here/figures.py" "$out"
