@@ -126,7 +126,9 @@ def header_at(data, offset):
     block = Block(offset, HEADER.unpack_from(data, offset))
     if xxhash.xxh3_64_intdigest(data[offset:offset + 80]) != HEADER.unpack_from(data, offset)[-1]:
         return None
-    return None if max(block.stored_bytes, block.plain_bytes) > LIMIT else block
+    if block.version > 1 and offset == 0:
+        raise Refusal("trace format version %d is newer than this reader (1)" % block.version)
+    return block if block.version == 1 and max(block.stored_bytes, block.plain_bytes) <= LIMIT else None
 
 
 def next_header(data, offset):
@@ -160,8 +162,6 @@ def plain_payload(data, block):
 
 def parse(block, plain):
     """The content of a block: a list of records, Rows, or None for what we do not look at."""
-    if block.version != 1:
-        raise Damage("version %d" % block.version)
     if block.kind in (SESSION, END, INDEX) and block.rows != 1:
         raise Damage("not exactly one record")
     if block.kind == EVENTS:
@@ -275,8 +275,6 @@ def scan(data):
             damages.append((offset, "%d bytes that are no block" % (following - offset)))
             offset = following
             continue
-        if offset == 0 and block.version > 1:
-            raise Refusal("trace format version %d is newer than this reader (1)" % block.version)
         blocks.append(block)
         offset = block.end + -block.end % 8
         if session is None:
@@ -604,7 +602,7 @@ def info(trace):
 def print_blocks(trace):
     print("%10s %6s %-10s %6s %8s %8s %8s %8s  %s" % ("offset", "number", "kind", "stream", "rows", "seq", "stored", "plain", "state"))
     for b in trace.blocks:
-        kind = KIND_NAMES[b.kind] if 0 < b.kind < len(KIND_NAMES) else "kind %d" % b.kind
+        kind = KIND_NAMES[b.kind] if 0 < b.kind < len(KIND_NAMES) else str(b.kind)
         print("%10d %6d %-10s %6d %8d %8d %8d %8d  %s" % (b.offset, b.number, kind, b.stream, b.rows, b.first_seq, b.stored_bytes,
                                                           b.plain_bytes, b.note))
     for offset, what in trace.damages:
