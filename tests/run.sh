@@ -59,8 +59,8 @@ run_unit() { # run_unit PROGRAM
 	if [ $bad != $failed ]; then sed 's/^/       | /' "$out"; fi
 }
 
-wanted() { # wanted FILE: it exists, and ONLY allows it
-	[ -e "$1" ] && [[ ${1##*/} == *${ONLY:-}* ]]
+wanted() { # wanted FILE: it exists, it is no library of the others, and ONLY allows it
+	[ -e "$1" ] && [[ ${1##*/} != lib.sh && ${1##*/} == *${ONLY:-}* ]]
 }
 
 for arg in "$@"; do

@@ -2,7 +2,7 @@
 # opening.sh -- every file opens by explaining itself
 #
 # C: line 1 the licence, line 2 `/* name -- one sentence` (the name being the file's), and the explanation ends within thirty lines.
-# Scripts: after the interpreter's line `# name -- one sentence`. (A script without a suffix is named as it is called.)
+# Scripts: after the interpreter's line, and the licence's if it is there, `# name -- one sentence`, in Python as the docstring.
 set -u
 bad=0
 
@@ -28,8 +28,10 @@ for f in check quickstart .ci/run scripts/*.sh tests/*.sh tests/*/*.sh tests/*/*
 	{
 		IFS= read -r first
 		IFS= read -r second
+		case $second in '# SPDX-License-Identifier:'*) IFS= read -r second ;; esac
 	} <"$f"
-	[[ $first == '#!'* ]] || complain "$f:1: no interpreter line"
-	[[ $second == "# $name -- "?* || $second == "\"\"\"$name -- "?* ]] || complain "$f:2: not '# $name -- one sentence'"
+	# A file that is only sourced has no interpreter, but tells shellcheck its language.
+	[[ $first == '#!'* || $first == '# shellcheck shell='* ]] || complain "$f:1: no interpreter line"
+	[[ $second == "# $name -- "?* || $second == '"""'"$name -- "?* ]] || complain "$f:2: not '# $name -- one sentence'"
 done
 exit $bad

@@ -65,8 +65,8 @@ fresh; lines 799 '' | c_file src/util/planted.c
 refused ceilings 'a file of 801 lines'
 fresh; { echo 'int f(int a, int b, int c,'; echo '      int d, int e, int g, int h)'; echo '{'; echo '}'; } | c_file src/util/planted.c
 refused ceilings 'src/util/planted.c:5: more than six parameters'
-fresh; { echo 'int f(void)'; echo '{'; printf '\t\t\t\t\tif (1) {\n'; echo '}'; } | c_file src/util/planted.c
-refused ceilings 'src/util/planted.c:5: nested 5 deep'
+fresh; { echo 'int f(void)'; echo '{'; printf '\t\t\t\t\tif (1) {\n\t\t\t\t\t\t;\n'; echo '}'; } | c_file src/util/planted.c
+refused ceilings 'src/util/planted.c:6: nested 5 deep'
 fresh; lines 251 '# more' >>Makefile
 refused ceilings 'Makefile:'
 
