@@ -1,0 +1,66 @@
+# shellcheck shell=bash
+# lib.sh -- what the end-to-end scripts share; sourced by each of them
+#
+# Set by tests/run.sh, or here for a run by hand: HEAPTAP (the program), TARGETS (programs that confess), O (the build), TMP.
+# A script passes with 0, is skipped with 77 (its last line is the reason) and fails otherwise. It works in $TMP.
+
+set -u
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 3
+TOP=$PWD
+O=$(realpath -m "${O:-${HEAPTAP_BUILD:-build}}")
+export HEAPTAP=${HEAPTAP:-$O/heaptap} TARGETS=${TARGETS:-$O/targets} O
+export LC_ALL=C.UTF-8
+unset LD_PRELOAD HEAPTAP_SESSION
+if [ -z "${TMP:-}" ]; then
+	TMP=$(mktemp -d /tmp/heaptap-e2e.XXXXXX)
+	trap 'rm -rf "$TMP"' EXIT
+fi
+cd "$TMP" || exit 3
+
+skip() { # skip REASON
+	echo "$*"
+	exit 77
+}
+
+fail() { # fail MESSAGE
+	echo "FAILED: $*"
+	exit 1
+}
+
+need() { # need COMMAND...: or skip
+	local c
+	for c in "$@"; do
+		command -v "$c" >/dev/null || skip "$c is not installed"
+	done
+}
+
+oracle() {
+	/usr/bin/python3 "$TOP/tests/e2e/oracle.py" "$@"
+}
+
+record() { # record FILE CMD...: with the target's output and status
+	local file=$1
+	shift
+	rm -f "$file"
+	"$HEAPTAP" record -o "$file" -- "$@"
+}
+
+field() { # field NAME FILE: of verify --json
+	"$HEAPTAP" verify --json "$2" | jq -r ".$1"
+}
+
+verified() { # verified FILE: complete, nothing lost, and something in it
+	local answer
+	answer=$("$HEAPTAP" verify --json "$1") || fail "verify $1: exit $?: $answer"
+	[ "$(jq '.lost' <<<"$answer")" = 0 ] || fail "$1: lost: $answer"
+	[ "$(jq '.complete' <<<"$answer")" = true ] || fail "$1: not complete: $answer"
+	[ "$(jq '.recorded' <<<"$answer")" -gt 0 ] || fail "$1: nothing recorded"
+}
+
+# Small traces also pass through the second decoder, which was written from the document alone.
+agreed() { # agreed FILE
+	local agree=$TOP/tests/decoder/agree.sh
+	if [ -x "$agree" ] && [ "$(stat -c %s "$1")" -lt 2000000 ]; then
+		(cd "$TOP" && "$agree" "$1") || fail "$1: the second decoder disagrees"
+	fi
+}
