@@ -15,7 +15,8 @@ same() { # same WHO EXPECTED GOT
 	fi
 }
 
-mkdir made && "$golden/make.py" made || fail "the maker"
+mkdir made
+"$golden/make.py" made || fail "the maker"
 for file in made/*; do
 	cmp "$file" "$golden/${file#made/}" || status=1
 done

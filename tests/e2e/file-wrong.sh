@@ -2,6 +2,7 @@
 # file-wrong.sh -- FILE-07: what is no trace, or a newer one, is refused at once: status 3, one line that says why, no answer
 . "$(dirname "$0")/lib.sh"
 export PYTHONDONTWRITEBYTECODE=1
+/usr/bin/python3 -c 'import xxhash' 2>/dev/null || skip "python3-xxhash is not installed, so no newer trace can be made"
 status=0
 
 refused() { # refused FILE WORD: the line names the file and holds the word
@@ -32,7 +33,6 @@ refused elf 'not a heaptap trace'
 refused text 'not a heaptap trace'
 refused missing 'no such file'
 
-/usr/bin/python3 -c 'import xxhash' 2>/dev/null || skip "python3-xxhash is not installed, so no newer trace can be made"
 /usr/bin/python3 - "$TOP/tests/golden/clean.htap" newer <<'PYTHON' || fail "a newer trace cannot be made"
 import sys, xxhash
 data = bytearray(open(sys.argv[1], "rb").read())
