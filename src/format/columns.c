@@ -167,7 +167,7 @@ static int get_address(struct ht_cursor *c, uint64_t last, uint64_t *ret, struct
 int ht_column_reader_next(struct ht_column_reader *r, struct ht_row *ret, struct ht_err *err)
 {
 	struct ht_row row = { 0 };
-	uint64_t ticks;
+	uint64_t ticks, context;
 	uint8_t place;
 	int rc;
 
@@ -183,9 +183,13 @@ int ht_column_reader_next(struct ht_column_reader *r, struct ht_row *ret, struct
 	if (__builtin_add_overflow(r->time_ticks, ticks, &row.time_ticks))
 		return ht_err_set(err, HT_EDAMAGED, "byte %" PRIu64 ": the time is beyond 64 bits",
 				  ht_cursor_at(&r->column[TIME]));
-	rc = ht_cursor_varint32(&r->column[CONTEXT], &row.context, err);
+	rc = ht_cursor_varint(&r->column[CONTEXT], &context, err);
 	if (rc)
 		return rc;
+	if (context > UINT32_MAX)
+		return ht_err_set(err, HT_EDAMAGED, "byte %" PRIu64 ": context %" PRIu64 " has more than 32 bits",
+				  ht_cursor_at(&r->column[CONTEXT]), context);
+	row.context = (uint32_t)context;
 	if (BIT(row.kind) & KINDS_WITH_ADDRESS) {
 		rc = get_address(&r->column[ADDRESS], r->address, &row.address, err);
 		if (rc)
