@@ -19,7 +19,7 @@ UNIT = $(patsubst tests/%.c,$(O)/%,$(wildcard tests/unit/*.c))
 TARGETS = $(patsubst tests/%.c,$(O)/%,$(filter-out tests/targets/lib%,$(wildcard tests/targets/*.c))) \
 	$(patsubst tests/%.cc,$(O)/%,$(wildcard tests/targets/*.cc)) \
 	$(patsubst tests/%.c,$(O)/%.so,$(wildcard tests/targets/lib*.c))
-C_FILES = $(wildcard src/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/targets/*.[ch] tests/targets/*.cc)
+C_FILES = $(wildcard src/*/*.[ch] tests/*/*.[ch] tests/targets/*.cc bench/*.[ch])
 SCRIPTS = check quickstart .ci/run $(wildcard scripts/*.sh tests/*.sh tests/*/*.sh bench/*.sh)
 MAN = $(wildcard man/*.[15])
 

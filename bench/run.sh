@@ -1,5 +1,7 @@
 #!/bin/sh
-# Measures the figures of README.md on this machine: interleaved rounds, medians. Run by `make bench`; nothing else should run meanwhile.
+# run.sh -- measures the figures of README.md on this machine: interleaved rounds, medians
+#
+# Run by `make bench`; nothing else should run meanwhile.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 out=${O:-$here/../build}

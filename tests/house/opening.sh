@@ -11,7 +11,7 @@ complain() {
 	bad=1
 }
 
-for f in src/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/targets/*.[ch] tests/targets/*.cc; do
+for f in src/*/*.[ch] tests/*/*.[ch] tests/targets/*.cc bench/*.[ch]; do
 	[ -e "$f" ] || continue
 	name=$(basename "$f")
 	{

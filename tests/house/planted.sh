@@ -88,6 +88,9 @@ refused words 'src/util/planted.c:3:'
 fresh; echo "see /wo""rk/notes" >docs/planted.md
 refused words 'docs/planted.md:1:'
 
+fresh; echo 'see [there](tour.md) and [nowhere](absent.md)' >docs/planted.md
+refused links 'docs/planted.md:1: leads to absent.md'
+
 # The commands' help is a stand-in here: the check compares two texts, and both ways must show.
 heaptap() { # heaptap: a program with one command, record, and one option, -o
 	mkdir -p "$TMP/bin"
