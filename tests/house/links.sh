@@ -10,6 +10,6 @@ for f in *.md docs/*.md docs/*/*.md; do
 			echo "$f:$line: leads to $target, which is not there"
 			bad=1
 		fi
-	done < <(grep -noE '[^\\]\]\([^) ]+\)' "$f" | sed -E 's/\]\((.*)\)$/\1/')
+	done < <(grep -noE '[^\\]\]\([^) ]+\)' "$f" | sed -E 's/^([0-9]+:).*\]\((.*)\)$/\1\2/')
 done
 exit $bad
