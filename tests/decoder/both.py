@@ -36,7 +36,7 @@ class Both:
         return subprocess.run([self.heaptap, *words, SCRATCH], capture_output=True, timeout=60, check=False)
 
     def compare(self, what, data, damages=None):
-        """What heaptap answers must be what the decoder answers, and so many damages; returns the number of events, 0 if it is no trace."""
+        """Heaptap must answer what the decoder answers, with so many damages; the number of events, 0 if no trace."""
         verify, script = self.ask(data, "verify", "--json"), self.ask(data, "script", "--json")
         try:
             trace = decode.Trace(data)
@@ -47,15 +47,20 @@ class Both:
         expected = decode.verdict(trace)
         statuses = 0 if expected["complete"] else 1, 4 if trace.damages or not trace.end else 0
         if (verify.returncode, script.returncode) != statuses:
-            self.complain(what, "exit %d and %d, expected %d and %d: %s" % (
-                verify.returncode, script.returncode, *statuses, verify.stderr + script.stderr))
+            self.complain(
+                what,
+                "exit %d and %d, expected %d and %d: %s"
+                % (verify.returncode, script.returncode, *statuses, verify.stderr + script.stderr),
+            )
         try:
             got = json.loads(verify.stdout)
             events = [json.loads(line) for line in script.stdout.splitlines()]
         except ValueError as error:
             self.complain(what, "not JSON: %s" % error)
             return 0
-        found = difference(expected, got, "verify") or difference(list(decode.Replay(decode.Trace(data)).events()), events, "script")
+        found = difference(expected, got, "verify") or difference(
+            list(decode.Replay(decode.Trace(data)).events()), events, "script"
+        )
         if found:
             self.complain(what, found)
         if damages is not None and expected["damaged_blocks"] != damages:

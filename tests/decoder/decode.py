@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """decode.py -- a second reader of trace files, written from docs/trace-format.md alone
 
-Tests run it beside heaptap and compare: what two readers, written apart from the same page, agree on is what the page says.
+Tests run it beside heaptap and compare: what two readers, written apart from one page, agree on is what it says.
 
   decode.py blocks FILE    a table of the blocks and damages, in file order
   decode.py script FILE    every event in replay order, the JSON Lines of `heaptap script --json`
@@ -34,25 +34,19 @@ ZSTD = 1
 MASK = (1 << 64) - 1
 
 SESSION, IMAGE, MODULE, THREAD, CONTEXT, CLOCK, EVENTS, LOSS, ACCOUNT, END, INDEX = range(1, 12)
-KIND_NAMES = ("", "SESSION", "IMAGE", "MODULE", "THREAD", "CONTEXT", "CLOCK", "EVENTS", "LOSS", "ACCOUNT", "END", "INDEX",
-              "CHECKPOINT", "KERNEL", "MARK")
+KIND_NAMES = "- SESSION IMAGE MODULE THREAD CONTEXT CLOCK EVENTS LOSS ACCOUNT END INDEX CHECKPOINT KERNEL MARK".split()
 
-# The records of section 5: v varint, z zigzag, s string.
+# The records of section 5: fields in order; a name with $ is a string, one with ~ a zigzag, all others varints.
 RECORDS = {
-    SESSION: (("clock", "v"), ("start_ticks", "v"), ("start_realtime_ns", "v"), ("policy", "v"), ("flags", "v"), ("pid", "v"),
-              ("heaptap", "s"), ("host", "s"), ("command", "s")),
-    IMAGE: (("image", "v"), ("ticks", "v"), ("status", "v"), ("pid", "v"), ("glibc", "v"), ("exe", "s"), ("allocator", "s"),
-            ("command", "s")),
-    MODULE: (("change", "v"), ("ticks", "v"), ("generation", "v"), ("image", "v"), ("start", "v"), ("end", "v"), ("offset", "v"),
-             ("path", "s"), ("build_id", "s")),
-    THREAD: (("stream", "v"), ("tid", "v"), ("image", "v"), ("ticks", "v"), ("name", "s")),
-    CONTEXT: (("context", "z"), ("parent", "v"), ("kind", "v"), ("generation", "v"), ("pc", "v")),
-    CLOCK: (("ticks", "v"), ("monotonic_ns", "v"), ("realtime_ns", "v")),
-    LOSS: (("stream", "v"), ("first_seq", "v"), ("count", "v"), ("from_ticks", "v"), ("to_ticks", "v"), ("reason", "v")),
-    ACCOUNT: (("stream", "v"), ("ticks", "v"), ("entered", "v"), ("recorded", "v"), ("counted_only", "v"), ("lost", "v"),
-              ("nested", "v"), ("blocked_ns", "v")),
-    END: (("ticks", "v"), ("reason", "v"), ("status", "v"), ("forked_children", "v"), ("contexts_cut", "v"),
-          ("damaged_streams", "v"), ("events", "v")),
+    SESSION: "clock start_ticks start_realtime_ns policy flags pid heaptap$ host$ command$",
+    IMAGE: "image ticks status pid glibc exe$ allocator$ command$",
+    MODULE: "change ticks generation image start end offset path$ build_id$",
+    THREAD: "stream tid image ticks name$",
+    CONTEXT: "context~ parent kind generation pc",
+    CLOCK: "ticks monotonic_ns realtime_ns",
+    LOSS: "stream first_seq count from_ticks to_ticks reason",
+    ACCOUNT: "stream ticks entered recorded counted_only lost nested blocked_ns",
+    END: "ticks reason status forked_children contexts_cut damaged_streams events",
 }
 
 ALLOC, ALLOC_FAILED, FREE, REALLOC_BEGIN, REALLOC_END, REALLOC_FREED, REALLOC_FAILED, EXISTING = range(1, 9)  # [6.1]
@@ -61,11 +55,15 @@ HAS_SIZE = {ALLOC, ALLOC_FAILED, REALLOC_END, REALLOC_FAILED, EXISTING}
 REALLOC_ENDS = {REALLOC_END, REALLOC_FREED, REALLOC_FAILED}
 CALLS = {ALLOC, ALLOC_FAILED, FREE} | REALLOC_ENDS
 
-FUNCTIONS = (None, "malloc", "calloc", "realloc", "reallocarray", "free", "posix_memalign", "aligned_alloc", "memalign", "valloc",
-             "pvalloc", "free_sized", "free_aligned_sized", "new", "new[]", "new(nothrow)", "new[](nothrow)", "new(align)",
-             "new[](align)", "new(align, nothrow)", "new[](align, nothrow)", "delete", "delete[]", "delete(nothrow)",
-             "delete[](nothrow)", "delete(size)", "delete[](size)", "delete(align)", "delete[](align)", "delete(size, align)",
-             "delete[](size, align)", "delete(align, nothrow)", "delete[](align, nothrow)")  # [6.3]
+FUNCTIONS = [None] + (
+    "malloc|calloc|realloc|reallocarray|free|posix_memalign|aligned_alloc|memalign|valloc|pvalloc"
+    "|free_sized|free_aligned_sized"
+    "|new|new[]|new(nothrow)|new[](nothrow)|new(align)|new[](align)|new(align, nothrow)|new[](align, nothrow)"
+    "|delete|delete[]|delete(nothrow)|delete[](nothrow)|delete(size)|delete[](size)|delete(align)|delete[](align)"
+    "|delete(size, align)|delete[](size, align)|delete(align, nothrow)|delete[](align, nothrow)"
+).split(
+    "|"
+)  # [6.3]
 HEAPS = (None, "main", "other")
 
 
@@ -78,6 +76,7 @@ class Refusal(Exception):
 
 
 # ---- the smallest parts [1] ----
+
 
 def varint(data, at):
     """The number at data[at:], and the place behind it."""
@@ -107,13 +106,29 @@ def text(raw):
 
 # ---- blocks and recovery [3, 3.1] ----
 
+
 class Block:
     """One block with a good header; `content` once its payload was found good."""
 
     def __init__(self, offset, fields):
         self.offset = offset
-        (_, self.version, self.kind, self.flags, self.session, self.number, self.stream, self.rows, self.first_seq,
-         self.first_time, self.last_time, self.stored_bytes, self.plain_bytes, self.payload_sum, _) = fields
+        (
+            _,
+            self.version,
+            self.kind,
+            self.flags,
+            self.session,
+            self.number,
+            self.stream,
+            self.rows,
+            self.first_seq,
+            self.first_time,
+            self.last_time,
+            self.stored_bytes,
+            self.plain_bytes,
+            self.payload_sum,
+            _,
+        ) = fields
         self.end = offset + HEADER.size + self.stored_bytes
         self.content = None
         self.note = ""
@@ -121,10 +136,10 @@ class Block:
 
 def header_at(data, offset):
     """The block whose good header stands at offset, or None."""
-    if data[offset:offset + 8] != MAGIC or offset + HEADER.size > len(data):
+    if data[offset : offset + 8] != MAGIC or offset + HEADER.size > len(data):
         return None
     block = Block(offset, HEADER.unpack_from(data, offset))
-    if xxhash.xxh3_64_intdigest(data[offset:offset + 80]) != HEADER.unpack_from(data, offset)[-1]:
+    if xxhash.xxh3_64_intdigest(data[offset : offset + 80]) != HEADER.unpack_from(data, offset)[-1]:
         return None
     if block.version > 1 and offset == 0:
         raise Refusal("trace format version %d is newer than this reader (1)" % block.version)
@@ -142,7 +157,7 @@ def next_header(data, offset):
 
 
 def plain_payload(data, block):
-    stored = data[block.offset + HEADER.size:block.end]
+    stored = data[block.offset + HEADER.size : block.end]
     if xxhash.xxh3_64_intdigest(stored) != block.payload_sum:
         raise Damage("payload_sum is wrong")
     if block.kind not in RECORDS and block.kind not in (EVENTS, INDEX):
@@ -173,15 +188,15 @@ def parse(block, plain):
     records, at = [], 0
     for _ in range(block.rows):
         record = {}
-        for name, form in RECORDS[block.kind]:
+        for field in RECORDS[block.kind].split():
             value, at = varint(plain, at)
-            if form == "z":
+            if field.endswith("~"):
                 value = signed(value)
-            elif form == "s":
+            elif field.endswith("$"):
                 if value > len(plain) - at:
                     raise Damage("a string without end")
-                value, at = plain[at:at + value], at + value
-            record[name] = value
+                value, at = plain[at : at + value], at + value
+            record[field.rstrip("~$")] = value
         records.append(record)
     return records
 
@@ -208,7 +223,7 @@ class Rows:
             raise Damage("column lengths do not add up")
         columns, at = [], 24
         for length in lengths:
-            columns.append(plain[at:at + length])
+            columns.append(plain[at : at + length])
             at += length
         self.count = block.rows
         self.first_seq = block.first_seq
@@ -302,25 +317,33 @@ def scan(data):
 
 # ---- what a file holds ----
 
+
 class Stream:
     """The rows of one thread by sequence, with a place to read from."""
 
     def __init__(self, number):
         self.number = number
-        self.parts = []         # Rows, by first_seq
+        self.parts = []  # Rows, by first_seq
         self.part = self.row = 0
         self.calls = 0
-        self.previous = -1      # sequence number of the row before
-        self.begin = None       # (row, size of the block it took out or None)
-        self.taken = {}         # releases replayed early: sequence number -> size
+        self.previous = -1  # sequence number of the row before
+        self.begin = None  # (row, size of the block it took out or None)
+        self.taken = {}  # releases replayed early: sequence number -> size
 
     def rows_ahead(self):
         """(seq, kind, ticks, context, address, size, place) from here on, without moving."""
         start = self.row
-        for part in self.parts[self.part:]:
+        for part in self.parts[self.part :]:
             for i in range(start, part.count):
-                yield (part.first_seq + i, part.kinds[i], part.times[i], part.contexts[i], part.addresses[i], part.sizes[i],
-                       part.places[i])
+                yield (
+                    part.first_seq + i,
+                    part.kinds[i],
+                    part.times[i],
+                    part.contexts[i],
+                    part.addresses[i],
+                    part.sizes[i],
+                    part.places[i],
+                )
             start = 0
 
     def step(self):
@@ -411,8 +434,8 @@ class Clock:
         if len(self.ticks) < 2:
             return ticks + (self.nanoseconds[0] - self.ticks[0] if self.ticks else 0)
         i = min(max(bisect.bisect_right(self.ticks, ticks) - 1, 0), len(self.ticks) - 2)
-        t0, t1 = self.ticks[i:i + 2]
-        n0, n1 = self.nanoseconds[i:i + 2]
+        t0, t1 = self.ticks[i : i + 2]
+        n0, n1 = self.nanoseconds[i : i + 2]
         return n0 + (ticks - t0) * (n1 - n0) // (t1 - t0)
 
     def time_ns(self, ticks):
@@ -420,6 +443,7 @@ class Clock:
 
 
 # ---- order and replay [7] ----
+
 
 class Replay:
     """Merges the streams of each image and follows every block; `events` yields, the counters grow."""
@@ -539,18 +563,36 @@ class Replay:
 
     def simple(self, stream, row, event, size, address):
         function, caller = self.trace.place(row[3])
-        return {"time_ns": self.trace.clock.time_ns(row[2]), "thread": stream.number, "event": event, "function": function,
-                "heap": heap(row), "size": size, "address": None if address is None else hex(address), "source": row[6] >> 4,
-                "caller": caller}
+        return {
+            "time_ns": self.trace.clock.time_ns(row[2]),
+            "thread": stream.number,
+            "event": event,
+            "function": function,
+            "heap": heap(row),
+            "size": size,
+            "address": None if address is None else hex(address),
+            "source": row[6] >> 4,
+            "caller": caller,
+        }
 
     def realloc(self, stream, row, begin):
         function, caller = self.trace.place(row[3])
         old, old_size = begin or (None, None)
-        return {"time_ns": self.trace.clock.time_ns(row[2]), "begin_ns": self.trace.clock.time_ns(old[2]) if old else None,
-                "thread": stream.number, "event": "realloc", "function": function, "heap": heap(row), "source": row[6] >> 4,
-                "old_address": hex(old[4]) if old else None, "old_size": old_size,
-                "new_address": hex(row[4]) if row[1] == REALLOC_END else None, "new_size": row[5],
-                "failed": row[1] == REALLOC_FAILED, "caller": caller}
+        return {
+            "time_ns": self.trace.clock.time_ns(row[2]),
+            "begin_ns": self.trace.clock.time_ns(old[2]) if old else None,
+            "thread": stream.number,
+            "event": "realloc",
+            "function": function,
+            "heap": heap(row),
+            "source": row[6] >> 4,
+            "old_address": hex(old[4]) if old else None,
+            "old_size": old_size,
+            "new_address": hex(row[4]) if row[1] == REALLOC_END else None,
+            "new_size": row[5],
+            "failed": row[1] == REALLOC_FAILED,
+            "caller": caller,
+        }
 
 
 def heap(row):
@@ -560,32 +602,50 @@ def heap(row):
 
 # ---- answers ----
 
+
 def verdict(trace):
     """The account [8]."""
     replay = Replay(trace)
     for _ in replay.events():
         pass
     threads, closes = [], True
-    for number in sorted(set(trace.threads) | set(trace.streams) | set(trace.accounts) | {r["stream"] for r in trace.losses}):
+    for number in sorted(
+        set(trace.threads) | set(trace.streams) | set(trace.accounts) | {r["stream"] for r in trace.losses}
+    ):
         calls = trace.streams[number].calls if number in trace.streams else 0
         thread, account = trace.threads.get(number), trace.accounts.get(number)
         if account is None:
             lost = sum(r["count"] for r in trace.losses if r["stream"] == number)
             account = {"entered": calls + lost, "recorded": calls, "counted_only": 0, "lost": lost}
             closes = False
-        entry = {"thread": number, "tid": thread["tid"] if thread else None, "name": text(thread["name"]) if thread else None}
+        entry = {
+            "thread": number,
+            "tid": thread["tid"] if thread else None,
+            "name": text(thread["name"]) if thread else None,
+        }
         entry.update((key, account[key]) for key in ("entered", "recorded", "counted_only", "lost"))
         entry["in_flight"] = entry["entered"] - entry["recorded"] - entry["counted_only"] - entry["lost"]
         closes = closes and entry["in_flight"] in (0, 1) and entry["recorded"] == calls
         threads.append(entry)
-    answer = {key: sum(entry[key] for entry in threads) for key in ("entered", "recorded", "counted_only", "lost", "in_flight")}
+    answer = {
+        key: sum(entry[key] for entry in threads)
+        for key in ("entered", "recorded", "counted_only", "lost", "in_flight")
+    }
     answer["reordered"] = replay.reordered
     answer["history_violations"] = replay.violations
     answer["unknown_releases"] = replay.unknown_releases
     answer["damaged_blocks"] = len(trace.damages)
     answer["missing_sequences"] = trace.missing
-    answer["complete"] = bool(trace.session and trace.end and closes and not trace.damages and not trace.missing
-                              and not trace.losses and not answer["lost"] and not replay.violations)
+    answer["complete"] = bool(
+        trace.session
+        and trace.end
+        and closes
+        and not trace.damages
+        and not trace.missing
+        and not trace.losses
+        and not answer["lost"]
+        and not replay.violations
+    )
     answer["threads"] = threads
     return answer
 
@@ -594,17 +654,30 @@ def info(trace):
     counts = trace.kind_counts
     allocs, frees = counts[ALLOC] + counts[ALLOC_FAILED], counts[FREE]
     reallocs = sum(counts[kind] for kind in REALLOC_ENDS)
-    return {"events": allocs + frees + reallocs, "allocs": allocs, "frees": frees, "reallocs": reallocs,
-            "bytes_on_disk": trace.bytes_on_disk, "threads": len(trace.threads), "contexts": len(trace.contexts),
-            "images": len(trace.images), "forked_children": trace.end["forked_children"] if trace.end else 0}
+    return {
+        "events": allocs + frees + reallocs,
+        "allocs": allocs,
+        "frees": frees,
+        "reallocs": reallocs,
+        "bytes_on_disk": trace.bytes_on_disk,
+        "threads": len(trace.threads),
+        "contexts": len(trace.contexts),
+        "images": len(trace.images),
+        "forked_children": trace.end["forked_children"] if trace.end else 0,
+    }
 
 
 def print_blocks(trace):
-    print("%10s %6s %-10s %6s %8s %8s %8s %8s  %s" % ("offset", "number", "kind", "stream", "rows", "seq", "stored", "plain", "state"))
+    print(
+        "%10s %6s %-10s %6s %8s %8s %8s %8s  %s"
+        % ("offset", "number", "kind", "stream", "rows", "seq", "stored", "plain", "state")
+    )
     for b in trace.blocks:
         kind = KIND_NAMES[b.kind] if 0 < b.kind < len(KIND_NAMES) else str(b.kind)
-        print("%10d %6d %-10s %6d %8d %8d %8d %8d  %s" % (b.offset, b.number, kind, b.stream, b.rows, b.first_seq, b.stored_bytes,
-                                                          b.plain_bytes, b.note))
+        print(
+            "%10d %6d %-10s %6d %8d %8d %8d %8d  %s"
+            % (b.offset, b.number, kind, b.stream, b.rows, b.first_seq, b.stored_bytes, b.plain_bytes, b.note)
+        )
     for offset, what in trace.damages:
         print("%10d damage: %s" % (offset, what))
 

@@ -4,8 +4,8 @@
 
   same.py EXPECTED GOT    silent and 0 if so; else the first line that differs, and 1
 
-Called by the shell tests beside it. Numbers are compared as integers of any size, the order of keys does not matter; keys that only
-GOT has are additions and no difference.
+Called by agree.sh and tests/e2e/file-golden.sh, its difference() by both.py. Numbers are integers of any size;
+the order of keys does not matter; keys that only GOT has are additions and no difference.
 """
 import json
 import sys

@@ -4,9 +4,9 @@
 
   file-random.py COUNT [SEED]    run by file-random.sh in a scratch folder; $HEAPTAP is the program
 
-The golden encoder writes them. A few threads of one or two images use very few addresses, with times close together and now and then
-out of order, and rows are lost, announced or not: so that reordering, violations, unknown releases and realloc pairs torn
-apart all happen often. The seed of a trace that fails is printed; `file-random.py 1 SEED` is that trace alone.
+The golden encoder writes them. A few threads of one or two images use very few addresses, with times close together
+and now and then out of order, and rows are lost, announced or not: so that reordering, violations, unknown releases and
+realloc pairs torn apart all happen often. The seed of a trace that fails is printed; `file-random.py 1 SEED` makes it alone.
 """
 import os
 import random
@@ -43,7 +43,11 @@ class Thread:
         rows = [self.row(make.BEGIN, address, None)]
         end = dice.choice((make.MOVED, make.FREED, make.FAILED))
         if dice.random() < 0.95:
-            rows.append(self.row(end, dice.choice(addresses) if end == make.MOVED else None, None if end == make.FREED else size))
+            rows.append(
+                self.row(
+                    end, dice.choice(addresses) if end == make.MOVED else None, None if end == make.FREED else size
+                )
+            )
         return rows
 
     def block(self, writer, addresses):
@@ -76,7 +80,9 @@ def trace(seed):
     threads = [Thread(dice, n, dice.choice((1, 1, 1, 2))) for n in range(1, dice.randrange(2, 6))]
     writer.opening(dice.randrange(1000), clocks, ())
     writer.records(make.THREAD, *((t.number, 40 + t.number, t.image, t.ticks, b"t%d" % t.number) for t in threads))
-    addresses = [dice.choice((dice.randrange(1 << 20) * 16, dice.getrandbits(47), dice.getrandbits(64))) for _ in range(5)]
+    addresses = [
+        dice.choice((dice.randrange(1 << 20) * 16, dice.getrandbits(47), dice.getrandbits(64))) for _ in range(5)
+    ]
     for _ in range(dice.randrange(1, 25)):
         dice.choice(threads).block(writer, addresses)
     writer.records(make.ACCOUNT, *((t.number, t.ticks, t.calls + t.lost, t.calls, 0, t.lost, 0, 0) for t in threads))

@@ -1,5 +1,5 @@
 #!/bin/bash
-# file-random.sh -- heaptap and the second decoder replay 400 random histories alike: order, realloc pairs, losses, violations
+# file-random.sh -- heaptap and the second decoder replay 400 random histories alike
 . "$(dirname "$0")/lib.sh"
 export PYTHONDONTWRITEBYTECODE=1
 /usr/bin/python3 -c 'import xxhash, zstandard' 2>/dev/null || skip "python3-xxhash or python3-zstandard is not installed"

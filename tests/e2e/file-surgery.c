@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* file-surgery.c -- cuts a trace at every byte and flips every bit of it, and asks src/format/read.h what is left
  *
- * Run by file-surgery.sh, built with sanitizers. `file-surgery TRACE SCRATCH <TABLE`: the table is "offset end" of each block, end being
- * that of its payload, from the second decoder; both readers find the same blocks of the whole file or this fails at once.
+ * Run by file-surgery.sh, built with sanitizers: file-surgery TRACE SCRATCH <TABLE. The table is "offset end" of each
+ * block, end being that of its payload, from the second decoder; if the two readers do not find the same blocks in the
+ * whole file, this fails at once.
  *
- *   cut at c       blocks with end <= c are read, none else; one damage if c lies inside a block; so what is read never shrinks
- *   bit flipped    in a block: that one is lost, and it is the only damage, at its offset; in the padding behind one: nothing
+ *   cut at c       blocks with end <= c are read, none else; one damage if c lies inside a block
+ *   bit flipped    in a block: that one is lost, and it is the only damage, at its offset; in the padding: nothing
  *
  * "Read" means: payload equal, byte for byte, to that in the whole file, and all rows of an EVENTS block decoded.
  */

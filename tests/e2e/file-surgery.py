@@ -5,8 +5,8 @@
   file-surgery.py GOLDEN    run by file-surgery.sh in a scratch folder; $HEAPTAP is the program
 
     every.htap --> cuts, flips   a sample; both readers agree, and there are never fewer events as the cut moves right
-               --> rearranged    each block dropped, doubled, swapped with the next, moved to the end; joined with itself and with
-                                 another recording: the number of damages follows from docs/trace-format.md, 3.1
+               --> rearranged    each block dropped, doubled, swapped with the next, moved to the end; joined with itself
+                                 and with another recording: docs/trace-format.md, 3.1, gives the number of damages
 """
 import os
 import sys
@@ -28,7 +28,7 @@ def of_another_recording(data):
     for block in decode.Trace(data).blocks:
         at = block.offset
         changed[at + 16] ^= 1
-        changed[at + 80:at + 88] = decode.xxhash.xxh3_64_intdigest(bytes(changed[at:at + 80])).to_bytes(8, "little")
+        changed[at + 80 : at + 88] = decode.xxhash.xxh3_64_intdigest(bytes(changed[at : at + 80])).to_bytes(8, "little")
     return bytes(changed)
 
 
@@ -44,15 +44,17 @@ def cut_and_flip(both, data):
     for block in decode.Trace(data).blocks:
         answer = both.ask(flipped(data, 8 * block.offset + 320), "verify")
         if b"%d" % block.offset not in answer.stdout + answer.stderr:
-            both.complain("damage at %d" % block.offset, "verify does not name it: %s" % (answer.stdout + answer.stderr))
+            both.complain(
+                "damage at %d" % block.offset, "verify does not name it: %s" % (answer.stdout + answer.stderr)
+            )
 
 
 def rearrange(both, name, data):
     blocks = decode.Trace(data).blocks
-    parts = [data[b.offset:n.offset] for b, n in zip(blocks, blocks[1:])] + [data[blocks[-1].offset:]]
+    parts = [data[b.offset : n.offset] for b, n in zip(blocks, blocks[1:])] + [data[blocks[-1].offset :]]
     last = len(parts) - 1
     for i, part in enumerate(parts):
-        what, left, right = "%s, block %d " % (name, i), parts[:i], parts[i + 1:]
+        what, left, right = "%s, block %d " % (name, i), parts[:i], parts[i + 1 :]
         both.compare(what + "dropped", b"".join(left + right), 0 if i == last else 1)
         both.compare(what + "doubled", b"".join(left + [part, part] + right), 1)
         if i < last:

@@ -1,16 +1,17 @@
 #!/bin/bash
-# file-surgery.sh -- FILE-01, FILE-02, FILE-05: a trace with every block kind, cut at every byte, with every bit flipped, and rearranged
+# file-surgery.sh -- traces cut at every byte, with every bit flipped, and with their blocks rearranged
 #
-# file-surgery.c asks the reader itself, under sanitizers, all cuts and all flips; file-surgery.py asks the program a sample
-# of them, and about dropped, doubled, swapped and joined blocks, and compares with the second decoder.
+# file-surgery.c asks the reader itself, under sanitizers, about all cuts and all flips; file-surgery.py asks the program
+# about a sample of them, and about dropped, doubled, swapped and joined blocks, and compares with the second decoder.
 . "$(dirname "$0")/lib.sh"
 export PYTHONDONTWRITEBYTECODE=1
 /usr/bin/python3 -c 'import xxhash, zstandard' 2>/dev/null || skip "python3-xxhash or python3-zstandard is not installed"
 need "${CC:-gcc}"
 status=0
 
-"${CC:-gcc}" -std=gnu11 -O1 -g -Wall -Wextra -fsanitize=address,undefined -fno-sanitize-recover=all -I"$TOP/src" -D_GNU_SOURCE \
-	-o surgery "$TOP/tests/e2e/file-surgery.c" "$TOP"/src/util/*.c "$TOP"/src/format/*.c -lzstd || fail "cannot be compiled"
+"${CC:-gcc}" -std=gnu11 -O1 -g -Wall -Wextra -fsanitize=address,undefined -fno-sanitize-recover=all -D_GNU_SOURCE \
+	-I"$TOP/src" -o surgery "$TOP/tests/e2e/file-surgery.c" "$TOP"/src/util/*.c "$TOP"/src/format/*.c -lzstd ||
+	fail "cannot be compiled"
 for name in every clean exec; do
 	file=$TOP/tests/golden/$name.htap
 	"$TOP/tests/decoder/decode.py" blocks "$file" | awk 'NR > 1 { print $1, $1 + 88 + $7 }' >table

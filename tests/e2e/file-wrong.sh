@@ -1,5 +1,5 @@
 #!/bin/bash
-# file-wrong.sh -- FILE-07: what is no trace, or a newer one, is refused at once: status 3, one line that says why, no answer
+# file-wrong.sh -- what is no trace, or a newer one, is refused at once: status 3, one line that says why, no answer
 . "$(dirname "$0")/lib.sh"
 export PYTHONDONTWRITEBYTECODE=1
 /usr/bin/python3 -c 'import xxhash' 2>/dev/null || skip "python3-xxhash is not installed, so no newer trace can be made"
@@ -10,7 +10,8 @@ refused() { # refused FILE WORD: the line names the file and holds the word
 	for question in script verify info; do
 		timeout 10 "$HEAPTAP" "$question" --json "$1" >out 2>says
 		got=$?
-		if [ $got != 3 ] || [ -s out ] || [ "$(wc -l <says)" != 1 ] || ! grep -q -F -- "${1##*/}" says || ! grep -q -i -- "$2" says; then
+		if [ $got != 3 ] || [ -s out ] || [ "$(wc -l <says)" != 1 ] || ! grep -q -F -- "${1##*/}" says ||
+			! grep -q -i -- "$2" says; then
 			echo "FAILED: $question of $1 ($2): status $got, $(wc -c <out) bytes of answer, says:"
 			cat says
 			status=1

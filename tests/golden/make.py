@@ -4,9 +4,10 @@
 
   make.py DIR    writes NAME.htap, NAME.script.jsonl, NAME.verify.json and NAME.info.json into DIR
 
-Called by hand into tests/golden when the format changes, and by tests/e2e/file-golden.sh into a scratch folder, which must
-come out equal to what is committed. Nothing here reads a trace: the bytes are made from the page, and the answers are
-literals worked out by hand from the rows above them, never taken from a reader.
+Called by hand into tests/golden when the format changes, and by tests/e2e/file-golden.sh into a scratch folder, which
+must come out equal to what is committed. tests/e2e/file-random.py borrows the Writer.
+Nothing here reads a trace: the bytes are made from the page, and the answers are literals worked out by hand from the
+rows above them, never taken from a reader.
 
     rows, records --Writer--> bytes          (a zstd frame is written by hand too: one raw block, RFC 8878)
     answers: alloc(), free(), realloc() spell a script line; verify() and info() the objects
@@ -19,19 +20,32 @@ import sys
 import xxhash
 
 MASK = (1 << 64) - 1
-SESSION, IMAGE, MODULE, THREAD, CONTEXT, CLOCK, EVENTS, LOSS, ACCOUNT, END, INDEX, CHECKPOINT, KERNEL, MARK = range(1, 15)
+SESSION, IMAGE, MODULE, THREAD, CONTEXT, CLOCK, EVENTS, LOSS, ACCOUNT, END, INDEX, CHECKPOINT, KERNEL, MARK = range(
+    1, 15
+)
 ALLOC, ALLOC_FAILED, FREE, BEGIN, MOVED, FREED, FAILED, EXISTING = range(1, 9)
 SESSION_ID = 0x1122334455667788
 
 # Contexts every golden file has. M: malloc called from 0x401000; F: free from there; R: realloc, caller unknown;
-# C: calloc from 0x7fff12345678, beyond which the stack could not be followed; N: new, not followed at all; D: delete[](align, nothrow)
-# from the interrupted instruction 0x55.
+# C: calloc from 0x7fff12345678, beyond which the stack could not be followed; N: new, not followed at all;
+# D: delete[](align, nothrow) from the interrupted instruction 0x55.
 CALLER, M, F, R, STOP, AWAY, C, N, EXACT, D = 1, 2, 3, 4, 5, 6, 7, 8, 100000, 50
-CONTEXTS = ((CALLER, 0, 0, 0, 0x401000), (M, CALLER, 1, 0, 1), (F, CALLER, 1, 0, 5), (R, 0, 1, 0, 3), (STOP, 0, 3, 0, 2),
-            (AWAY, STOP, 0, 1, 0x7fff12345678), (C, AWAY, 1, 0, 2), (N, STOP, 1, 0, 13), (EXACT, 0, 2, 0, 0x55), (D, EXACT, 1, 0, 32))
+CONTEXTS = (
+    (CALLER, 0, 0, 0, 0x401000),
+    (M, CALLER, 1, 0, 1),
+    (F, CALLER, 1, 0, 5),
+    (R, 0, 1, 0, 3),
+    (STOP, 0, 3, 0, 2),
+    (AWAY, STOP, 0, 1, 0x7FFF12345678),
+    (C, AWAY, 1, 0, 2),
+    (N, STOP, 1, 0, 13),
+    (EXACT, 0, 2, 0, 0x55),
+    (D, EXACT, 1, 0, 32),
+)
 
 
 # ---- bytes ----
+
 
 def varint(n):
     out = b""
@@ -73,14 +87,29 @@ class Writer:
     def __init__(self):
         self.data = b""
         self.number = 0
-        self.entries = []       # of the index
-        self.starts = []        # offset of each block, for those who cut and damage
+        self.entries = []  # of the index
+        self.starts = []  # offset of each block, for those who cut and damage
 
-    def block(self, kind, plain, rows=1, *, stream=0, first_seq=0, times=(0, 0), zstd=False, session=SESSION_ID, number=None):
+    def block(
+        self, kind, plain, rows=1, *, stream=0, first_seq=0, times=(0, 0), zstd=False, session=SESSION_ID, number=None
+    ):
         stored = zstd_frame(plain) if zstd else plain
         head = b"\x89HTAP\r\n\x1a" + struct.pack(
-            "<HHIQQIIQQQIIQ", 1, kind, 1 if zstd else 0, session, self.number if number is None else number, stream, rows,
-            first_seq, times[0], times[1], len(stored), len(plain), xxhash.xxh3_64_intdigest(stored))
+            "<HHIQQIIQQQIIQ",
+            1,
+            kind,
+            1 if zstd else 0,
+            session,
+            self.number if number is None else number,
+            stream,
+            rows,
+            first_seq,
+            times[0],
+            times[1],
+            len(stored),
+            len(plain),
+            xxhash.xxh3_64_intdigest(stored),
+        )
         head += struct.pack("<Q", xxhash.xxh3_64_intdigest(head))
         self.starts.append(len(self.data))
         self.entries.append((len(self.data), kind, stream, rows) + tuple(times))
@@ -99,9 +128,14 @@ class Writer:
 
     def events(self, stream, first_seq, *rows, **options):
         """Rows are (kind, ticks, context, address or None, size or None, heap, source)."""
-        columns = [bytes(r[0] for r in rows), b"", b"".join(varint(r[2]) for r in rows),
-                   address_steps([r[3] for r in rows if r[3] is not None]),
-                   b"".join(varint(r[4]) for r in rows if r[4] is not None), bytes(r[5] | r[6] << 4 for r in rows)]
+        columns = [
+            bytes(r[0] for r in rows),
+            b"",
+            b"".join(varint(r[2]) for r in rows),
+            address_steps([r[3] for r in rows if r[3] is not None]),
+            b"".join(varint(r[4]) for r in rows if r[4] is not None),
+            bytes(r[5] | r[6] << 4 for r in rows),
+        ]
         ticks = rows[0][1]
         for r in rows:
             columns[1] += varint(r[1] - ticks)
@@ -133,14 +167,30 @@ class Writer:
 
 # ---- answers ----
 
-PLACES = {M: ("malloc", "0x401000"), F: ("free", "0x401000"), R: ("realloc", None), C: ("calloc", "0x7fff12345678"), N: ("new", None),
-          D: ("delete[](align, nothrow)", "0x55"), 0: (None, None)}
+PLACES = {
+    M: ("malloc", "0x401000"),
+    F: ("free", "0x401000"),
+    R: ("realloc", None),
+    C: ("calloc", "0x7fff12345678"),
+    N: ("new", None),
+    D: ("delete[](align, nothrow)", "0x55"),
+    0: (None, None),
+}
 
 
 def simple(event, time, thread, context, heap, size, address, source):
     function, caller = PLACES[context]
-    return {"time_ns": time, "thread": thread, "event": event, "function": function, "heap": heap, "size": size,
-            "address": address, "source": source, "caller": caller}
+    return {
+        "time_ns": time,
+        "thread": thread,
+        "event": event,
+        "function": function,
+        "heap": heap,
+        "size": size,
+        "address": address,
+        "source": source,
+        "caller": caller,
+    }
 
 
 def alloc(*fields):
@@ -153,61 +203,99 @@ def free(*fields):
 
 def realloc(begin, time, thread, old, new, heap=None, source=0, failed=False):
     """old and new are (address, size)."""
-    return {"time_ns": time, "begin_ns": begin, "thread": thread, "event": "realloc", "function": "realloc", "heap": heap,
-            "source": source, "old_address": old[0], "old_size": old[1], "new_address": new[0], "new_size": new[1],
-            "failed": failed, "caller": None}
+    return {
+        "time_ns": time,
+        "begin_ns": begin,
+        "thread": thread,
+        "event": "realloc",
+        "function": "realloc",
+        "heap": heap,
+        "source": source,
+        "old_address": old[0],
+        "old_size": old[1],
+        "new_address": new[0],
+        "new_size": new[1],
+        "failed": failed,
+        "caller": None,
+    }
 
 
 def verify(totals, threads, complete, reordered=0, violations=0, unknown=0, damaged=0, missing=0):
     """totals: entered, recorded, counted_only, lost, in_flight; a thread: number, tid, name and the same five."""
     figures = ("entered", "recorded", "counted_only", "lost", "in_flight")
     answer = dict(zip(figures, totals))
-    answer.update(reordered=reordered, history_violations=violations, unknown_releases=unknown, damaged_blocks=damaged,
-                  missing_sequences=missing, complete=complete)
+    answer.update(
+        reordered=reordered,
+        history_violations=violations,
+        unknown_releases=unknown,
+        damaged_blocks=damaged,
+        missing_sequences=missing,
+        complete=complete,
+    )
     answer["threads"] = [dict(zip(("thread", "tid", "name") + figures, thread)) for thread in threads]
     return answer
 
 
 def info(allocs, frees, reallocs, threads, contexts=10, images=1, forked=0):
-    return {"events": allocs + frees + reallocs, "allocs": allocs, "frees": frees, "reallocs": reallocs, "threads": threads,
-            "contexts": contexts, "images": images, "forked_children": forked}
+    return {
+        "events": allocs + frees + reallocs,
+        "allocs": allocs,
+        "frees": frees,
+        "reallocs": reallocs,
+        "threads": threads,
+        "contexts": contexts,
+        "images": images,
+        "forked_children": forked,
+    }
 
 
 # ---- the traces ----
 
+
 def clean():
-    """Complete: every way a row can look. 3 ticks a nanosecond up to tick 6000 (1000 ns), then 1, also behind the last pair."""
+    """Complete: every way a row can look. 3 ticks a nanosecond up to tick 6000 (1000 ns), from there on 1."""
     w = Writer()
     w.opening(3000, ((3000, 1000000), (6000, 1001000), (7000, 1002000)), ((1, 42, b"main"), (2, 43, b"")))
-    w.events(1, 0,
-             (EXISTING, 3000, 0, 0x10000, 7, 0, 0),
-             (ALLOC, 3010, M, 0x20000, 100, 1, 1),
-             (ALLOC, 3011, C, 0x20001, 0, 2, 4),
-             (ALLOC, 3012, N, 0xfffffffffffffff0, MASK, 0, 5),
-             (ALLOC, 3013, M, 0x7000000000000003, 1, 1, 2),     # a step that does not fit: stored whole
-             (ALLOC_FAILED, 3020, M, None, 1 << 63, 0, 0),
-             (FREE, 3030, D, 0x20001, None, 2, 3),
-             (BEGIN, 3040, R, 0x20000, None, 0, 0), zstd=True)
-    w.events(1, 8,                                              # the pair continues in another block
-             (MOVED, 3050, R, 0x30000, 200, 1, 4),
-             (BEGIN, 3060, R, 0x30000, None, 0, 0),
-             (FAILED, 3061, R, None, 1 << 62, 0, 0),
-             (BEGIN, 3070, R, 0x30000, None, 0, 0),
-             (FREED, 3080, R, None, None, 0, 0),
-             (ALLOC, 5990, M, 0x40000, 64, 1, 0),
-             (FREE, 6500, F, 0x10000, None, 1, 0),
-             (ALLOC, 6600, M, 0x50000, 9, 1, 0),                # live: the free of stream 2 is exactly 1000 ns behind
-             (FREE, 8000, F, 0x40000, None, 1, 0),
-             (ALLOC, 8150, M, 0x70000, 33, 1, 0))               # live: the realloc of stream 2 has just begun
-    w.events(2, 0,
-             (ALLOC, 6000, M, 0x50000, 8, 1, 0),
-             (ALLOC, 6700, M, 0x60000, 16, 1, 0),
-             (FREE, 7600, F, 0x50000, None, 1, 0),
-             (FREE, 8000, F, 0x60000, None, 1, 0),
-             (ALLOC, 8100, M, 0x70000, 32, 1, 0),
-             (BEGIN, 8200, R, 0x70000, None, 0, 0),
-             (MOVED, 8300, R, 0x80000, 64, 1, 0),
-             (BEGIN, 9000, R, 0x80000, None, 0, 0), zstd=True)   # stopped inside the call
+    w.events(
+        1,
+        0,
+        (EXISTING, 3000, 0, 0x10000, 7, 0, 0),
+        (ALLOC, 3010, M, 0x20000, 100, 1, 1),
+        (ALLOC, 3011, C, 0x20001, 0, 2, 4),
+        (ALLOC, 3012, N, 0xFFFFFFFFFFFFFFF0, MASK, 0, 5),
+        (ALLOC, 3013, M, 0x7000000000000003, 1, 1, 2),  # a step that does not fit: stored whole
+        (ALLOC_FAILED, 3020, M, None, 1 << 63, 0, 0),
+        (FREE, 3030, D, 0x20001, None, 2, 3),
+        (BEGIN, 3040, R, 0x20000, None, 0, 0),
+        zstd=True,
+    )
+    w.events(
+        1,
+        8,  # the pair continues in another block
+        (MOVED, 3050, R, 0x30000, 200, 1, 4),
+        (BEGIN, 3060, R, 0x30000, None, 0, 0),
+        (FAILED, 3061, R, None, 1 << 62, 0, 0),
+        (BEGIN, 3070, R, 0x30000, None, 0, 0),
+        (FREED, 3080, R, None, None, 0, 0),
+        (ALLOC, 5990, M, 0x40000, 64, 1, 0),
+        (FREE, 6500, F, 0x10000, None, 1, 0),
+        (ALLOC, 6600, M, 0x50000, 9, 1, 0),  # live: the free of stream 2 is exactly 1000 ns behind
+        (FREE, 8000, F, 0x40000, None, 1, 0),
+        (ALLOC, 8150, M, 0x70000, 33, 1, 0),
+    )  # live: the realloc of stream 2 has just begun
+    w.events(
+        2,
+        0,
+        (ALLOC, 6000, M, 0x50000, 8, 1, 0),
+        (ALLOC, 6700, M, 0x60000, 16, 1, 0),
+        (FREE, 7600, F, 0x50000, None, 1, 0),
+        (FREE, 8000, F, 0x60000, None, 1, 0),
+        (ALLOC, 8100, M, 0x70000, 32, 1, 0),
+        (BEGIN, 8200, R, 0x70000, None, 0, 0),
+        (MOVED, 8300, R, 0x80000, 64, 1, 0),
+        (BEGIN, 9000, R, 0x80000, None, 0, 0),
+        zstd=True,
+    )  # stopped inside the call
     w.records(ACCOUNT, (1, 9000, 17, 14, 3, 0, 5, 77), (2, 9000, 7, 6, 0, 0, 0, 0))
     w.footer(9000, 26, forked=2)
     script = [
@@ -268,22 +356,24 @@ def violation():
     """A history no program can have. A tick is a nanosecond, no CLOCK record says so."""
     w = Writer()
     w.opening(0, (), ((1, 42, b"main"), (2, 43, b"two")))
-    w.events(1, 0,
-             (ALLOC, 10, M, 0x1000, 1, 1, 0),
-             (ALLOC, 20, M, 0x1000, 2, 1, 0),       # 1: live; the free of its own stream is no excuse
-             (FREE, 30, F, 0x1000, None, 1, 0),
-             (FREE, 40, F, 0x2000, None, 1, 0),     # 2: never was
-             (MOVED, 50, R, 0x3000, 3, 1, 0),       # 3: no begin
-             (BEGIN, 60, R, 0x3000, None, 0, 0),
-             (ALLOC, 70, M, 0x4000, 4, 1, 0),       # 4: where is the end?
-             (FREE, 80, F, 0x3000, None, 1, 0),     # 5: the begin took it
-             (BEGIN, 90, R, 0x4000, None, 0, 0),
-             (FAILED, 5000, R, None, 9, 0, 0),      # 6: stream 2 has it
-             (ALLOC, 6000, M, 0x5000, 6, 1, 0))     # 7: the free of stream 2 is 1001 ns behind
-    w.events(2, 0,
-             (ALLOC, 100, M, 0x4000, 5, 1, 0),
-             (ALLOC, 5500, M, 0x5000, 5, 1, 0),
-             (FREE, 7001, F, 0x5000, None, 1, 0))
+    w.events(
+        1,
+        0,
+        (ALLOC, 10, M, 0x1000, 1, 1, 0),
+        (ALLOC, 20, M, 0x1000, 2, 1, 0),  # 1: live; the free of its own stream is no excuse
+        (FREE, 30, F, 0x1000, None, 1, 0),
+        (FREE, 40, F, 0x2000, None, 1, 0),  # 2: never was
+        (MOVED, 50, R, 0x3000, 3, 1, 0),  # 3: no begin
+        (BEGIN, 60, R, 0x3000, None, 0, 0),
+        (ALLOC, 70, M, 0x4000, 4, 1, 0),  # 4: where is the end?
+        (FREE, 80, F, 0x3000, None, 1, 0),  # 5: the begin took it
+        (BEGIN, 90, R, 0x4000, None, 0, 0),
+        (FAILED, 5000, R, None, 9, 0, 0),  # 6: stream 2 has it
+        (ALLOC, 6000, M, 0x5000, 6, 1, 0),
+    )  # 7: the free of stream 2 is 1001 ns behind
+    w.events(
+        2, 0, (ALLOC, 100, M, 0x4000, 5, 1, 0), (ALLOC, 5500, M, 0x5000, 5, 1, 0), (FREE, 7001, F, 0x5000, None, 1, 0)
+    )
     w.records(ACCOUNT, (1, 9000, 9, 9, 0, 0, 0, 0), (2, 9000, 3, 3, 0, 0, 0, 0))
     w.footer(9000, 14)
     script = [
@@ -308,14 +398,15 @@ def losses():
     """Lost calls in the middle of a realloc pair, and threads without a place."""
     w = Writer()
     w.opening(0, ((0, 0),), ((1, 42, b"main"),))
-    w.events(1, 0,
-             (ALLOC, 10, M, 0x1000, 16, 1, 0),
-             (FREE, 19, F, 0x9000, None, 1, 0),     # a violation: nothing was lost before
-             (BEGIN, 20, R, 0x1000, None, 0, 0))
+    w.events(
+        1,
+        0,
+        (ALLOC, 10, M, 0x1000, 16, 1, 0),
+        (FREE, 19, F, 0x9000, None, 1, 0),  # a violation: nothing was lost before
+        (BEGIN, 20, R, 0x1000, None, 0, 0),
+    )
     w.records(LOSS, (1, 3, 2, 20, 40, 1), (0, 0, 5, 30, 60, 1))
-    w.events(1, 5,
-             (FREED, 40, R, None, None, 0, 0),
-             (FREE, 50, F, 0x9000, None, 1, 0))
+    w.events(1, 5, (FREED, 40, R, None, None, 0, 0), (FREE, 50, F, 0x9000, None, 1, 0))
     w.records(ACCOUNT, (1, 60, 6, 4, 0, 2, 0, 0), (0, 60, 5, 0, 0, 5, 0, 0))
     w.footer(60, 5)
     script = [
@@ -371,7 +462,7 @@ def truncated():
     w.opening(0, ((0, 0),), ((1, 42, b"main"),))
     w.events(1, 0, (ALLOC, 10, M, 0x1000, 16, 1, 0))
     w.events(1, 1, (FREE, 20, F, 0x1000, None, 1, 0))
-    w.data = w.data[:w.starts[-1] + 88 + 24 + 6 - 1]            # 6 column bytes: 1 kind, 1 time, 1 context, 2 address, 1 place
+    w.data = w.data[: w.starts[-1] + 88 + 24 + 6 - 1]  # 6 column bytes: 1 kind, 1 time, 1 context, 2 address, 1 place
     script = [alloc(10, 1, M, "main", 16, "0x1000", 0)]
     threads = [(1, 42, "main", 1, 1, 0, 0, 0)]
     return w, script, verify((1, 1, 0, 0, 0), threads, False, damaged=1), info(1, 0, 0, 1)
@@ -380,16 +471,16 @@ def truncated():
 def damaged():
     """Seven damages, each of another sort; what is whole is read."""
     w = Writer()
-    w.opening(0, ((0, 0),), ((1, 42, b"main"),))                # 0 to 4
-    w.events(1, 0, (ALLOC, 10, M, 0x1000, 16, 1, 0))            # 5
-    w.events(1, 1, (ALLOC, 20, M, 0x2000, 16, 1, 0))            # 6: payload hit (damage 1)
-    w.events(1, 2, (ALLOC, 30, M, 0x3000, 16, 1, 0))            # 7: header hit (2); it explains the missing number
-    w.events(1, 3, (ALLOC, 40, M, 0x4000, 16, 1, 0))            # 8
+    w.opening(0, ((0, 0),), ((1, 42, b"main"),))  # 0 to 4
+    w.events(1, 0, (ALLOC, 10, M, 0x1000, 16, 1, 0))  # 5
+    w.events(1, 1, (ALLOC, 20, M, 0x2000, 16, 1, 0))  # 6: payload hit (damage 1)
+    w.events(1, 2, (ALLOC, 30, M, 0x3000, 16, 1, 0))  # 7: header hit (2); it explains the missing number
+    w.events(1, 3, (ALLOC, 40, M, 0x4000, 16, 1, 0))  # 8
     w.events(1, 3, (ALLOC, 40, M, 0x4000, 16, 1, 0), number=8)  # seen before (3)
     w.events(1, 9, (ALLOC, 45, M, 0x9000, 16, 1, 0), number=9, session=SESSION_ID + 1)  # of another session (4)
-    w.events(1, 5, (ALLOC, 60, M, 0x6000, 16, 1, 0), number=10)     # 9 is missing before it (5)
-    w.events(1, 4, (ALLOC, 50, M, 0x5000, 16, 1, 0), number=9)      # out of order (6), and used
-    w.events(1, 6, (9, 70, M, None, None, 1, 0), number=11)         # sums right, no such row kind (7)
+    w.events(1, 5, (ALLOC, 60, M, 0x6000, 16, 1, 0), number=10)  # 9 is missing before it (5)
+    w.events(1, 4, (ALLOC, 50, M, 0x5000, 16, 1, 0), number=9)  # out of order (6), and used
+    w.events(1, 6, (9, 70, M, None, None, 1, 0), number=11)  # sums right, no such row kind (7)
     w.number = 12
     w.records(ACCOUNT, (1, 80, 7, 7, 0, 0, 0, 0))
     w.footer(80, 7)
@@ -397,13 +488,23 @@ def damaged():
     data[w.starts[6] + 88 + 24] ^= 1
     data[w.starts[7] + 24] ^= 1
     w.data = bytes(data)
-    script = [alloc(t, 1, M, "main", 16, a, 0) for t, a in ((10, "0x1000"), (40, "0x4000"), (50, "0x5000"), (60, "0x6000"))]
+    script = [
+        alloc(t, 1, M, "main", 16, a, 0) for t, a in ((10, "0x1000"), (40, "0x4000"), (50, "0x5000"), (60, "0x6000"))
+    ]
     threads = [(1, 42, "main", 7, 7, 0, 0, 0)]
     return w, script, verify((7, 7, 0, 0, 0), threads, False, damaged=7, missing=2), info(4, 0, 0, 1)
 
 
-TRACES = {"clean": clean, "every": every, "violation": violation, "losses": losses, "exec": execs, "unfinished": unfinished,
-          "truncated": truncated, "damaged": damaged}
+TRACES = {
+    "clean": clean,
+    "every": every,
+    "violation": violation,
+    "losses": losses,
+    "exec": execs,
+    "unfinished": unfinished,
+    "truncated": truncated,
+    "damaged": damaged,
+}
 
 
 def main(arguments):
