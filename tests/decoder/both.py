@@ -45,7 +45,7 @@ class Both:
                 self.complain(what, "no trace, but exit %d and %d" % (verify.returncode, script.returncode))
             return 0
         expected = decode.verdict(trace)
-        statuses = 0 if expected["complete"] else 1, 4 if trace.damages or not trace.end else 0
+        statuses = 0 if expected["complete"] else 1, 4 if trace.broken() else 0
         if (verify.returncode, script.returncode) != statuses:
             self.complain(
                 what,

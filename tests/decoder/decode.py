@@ -393,6 +393,10 @@ class Trace:
         else:
             self.unknown_from = min((r["from_ticks"] for r in self.losses), default=MASK + 1)
 
+    def broken(self):
+        """Something that should be in the file is not, so an answer may not be the whole one."""
+        return bool(self.damages or self.missing or not self.session or not self.end)
+
     def missing_of(self, number):
         """Sequence numbers below the highest that neither a row nor a LOSS record covers [8]."""
         if number == 0:
@@ -711,7 +715,7 @@ def main(arguments):
         print(json.dumps(info(trace)))
     else:
         print_blocks(trace)
-    return 4 if trace.damages or not trace.end else 0
+    return 4 if trace.broken() else 0
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@
 
 The golden encoder writes them. A few threads of one or two images use very few addresses, with times close together
 and now and then out of order, and rows are lost, announced or not: so that reordering, violations, unknown releases and
-realloc pairs torn apart all happen often. The seed of a trace that fails is printed; `file-random.py 1 SEED` makes it alone.
+realloc pairs torn apart all happen often. The seed of a trace that fails is printed; `file-random.py 1 SEED`
+makes it alone.
 """
 import os
 import random
