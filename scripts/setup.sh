@@ -5,11 +5,9 @@
 # or sudo without a password) it prints the command to give to somebody who has it, and ends with 3.
 set -u
 list=$(dirname "$0")/packages.txt
-wanted=() missing=()
+missing=()
 
-for group in "$@"; do
-	mapfile -t -O "${#wanted[@]}" wanted < <(awk -v g="$group" '$1 == g { print $2 }' "$list")
-done
+mapfile -t wanted < <(for group in "$@"; do awk -v g="$group" '$1 == g { print $2 }' "$list"; done | sort -u)
 if ! command -v dpkg-query >/dev/null; then
 	echo "setup: this is not a Debian system; heaptap needs what these packages of Debian 12 hold:" "${wanted[@]}" >&2
 	exit 0
