@@ -64,3 +64,23 @@ agreed() { # agreed FILE
 		(cd "$TOP" && "$agree" "$1") || fail "$1: the second decoder disagrees"
 	fi
 }
+
+# Allocators that the user preloads, by name; nothing for glibc.
+allocator() { # allocator glibc|jemalloc|tcmalloc|mimalloc
+	local name
+	case $1 in
+	glibc) return ;;
+	jemalloc) name=libjemalloc.so.2 ;;
+	tcmalloc) name=libtcmalloc_minimal.so.4 ;;
+	mimalloc) name=libmimalloc.so.2 ;;
+	esac
+	/sbin/ldconfig -p | awk -v name="$name" '$1 == name { print $NF; exit }'
+}
+ALLOCATORS="glibc jemalloc tcmalloc mimalloc"
+
+have_allocators() { # or skip
+	local a
+	for a in $ALLOCATORS; do
+		[ "$a" = glibc ] || [ -n "$(allocator "$a")" ] || skip "$a is not installed"
+	done
+}

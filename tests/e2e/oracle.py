@@ -9,6 +9,8 @@
     oracle.py meter TRACE JSON                            malloc, calloc, realloc, free... : uprobe counts (meter.c)
     oracle.py live TRACE MARK                             the live set and the allocator's figure (libmark.c), identity 4
     oracle.py killed TRACE TALLY                          after a SIGKILL: returned <= committed <= entered; prints the calls
+    oracle.py churn TRACE JSON                            one account, one malloc and one free for each of the threads
+    oracle.py signals TRACE TALLY                         loops interrupted by handlers that allocate or jump (signals.c)
     oracle.py history TRACE                               replays the order itself; prints hand-offs and reordered
 
 Prints what it compared, one line; on a difference every one of them, and exits 1. HEAPTAP is the program to ask.
@@ -25,6 +27,7 @@ free_aligned_sized new new[] new(nothrow) new[](nothrow) new(align) new[](align)
 delete[] delete(nothrow) delete[](nothrow) delete(size) delete[](size) delete(align) delete[](align) delete(size,align)
 delete[](size,align) delete(align,nothrow) delete[](align,nothrow)""".split()
 MASK = (1 << 64) - 1
+EXTRAS = 16  # calls of libc itself at the end of a thread, at most
 MARK = 0xFEEDFACE00000001
 TCACHE_BYTES, ARENA_BYTES = 656, 2256  # chunk of a thread cache; what an arena costs in its first heap
 
@@ -146,7 +149,7 @@ def do_tally(trace, tally, *base):
     print(f"{len(confession.threads)} threads, {total} calls confessed, all equal by function, address and size")
 
 
-def calls_by_function(trace, image=None):
+def calls_by_function(trace):
     """What came in, by function, with what was counted only."""
     verify = heaptap("verify", "--json", trace)
     calls = collections.Counter(name(e) for e in events(trace))
@@ -253,6 +256,54 @@ def do_killed(trace, tally):
     print(calls)
 
 
+def do_churn(trace, path):
+    """Thread n asked once for 1 + n bytes: as many accounts, sizes each once, every block freed by its own thread."""
+    with open(path, encoding="ascii") as f:
+        confession = json.load(f)
+    wanted = confession["threads"]
+    verify = heaptap("verify", "--json", trace)
+    workers = [t for t in verify["threads"][1:] if t["recorded"]]
+    expect("threads", len(workers), wanted)
+    expect("threads with another count than 2", sum(t["recorded"] != 2 for t in workers), 0)
+    main_thread = verify["threads"][0]["thread"]
+    made, gone, total = {}, 0, 0
+    for e in events(trace):
+        if e["thread"] == main_thread:
+            continue
+        if e["event"] == "alloc":
+            made[e["thread"]] = e["address"]
+            total += e["size"]
+        else:
+            gone += made.get(e["thread"]) == e["address"]
+    expect("threads that allocated", len(made), wanted)
+    expect("blocks freed by their own thread", gone, wanted)
+    expect("bytes", total, confession["bytes"])
+    print(f"{wanted} threads, {total} bytes: each its account, its block and its free")
+
+
+def do_signals(trace, tally):
+    """A jump loses at most the call it left; whatever returned is recorded or counted. Thread 2n is a loop, 2n+1 its handler."""
+    threads = Tally(tally).threads
+    verify = heaptap("verify", "--json", trace, may_fail=True)
+    accounts = by_tid(verify)
+    last = {e["thread"] for e in events(trace) if e["event"] == "alloc" and e["size"] == 12345}
+    for loop, handler in zip(threads[::2], threads[1::2]):
+        account, who = accounts[loop["tid"]], f"thread {loop['tid']}"
+        jumps = handler["failures"]
+        known = account["recorded"] + account["counted_only"] + account["lost"]
+        expect(f"{who}: the account", known + account["in_flight"], account["entered"])
+        if not loop["returned"] <= known:
+            differences.append(f"{who}: {loop['returned']} calls returned, {known} known")
+        if account["entered"] > loop["entered"] + handler["entered"] + EXTRAS:
+            differences.append(f"{who}: entered {account['entered']}, the target {loop['entered']} + {handler['entered']}")
+        if account["lost"] > jumps + handler["entered"]:
+            differences.append(f"{who}: {account['lost']} lost by {jumps} jumps and {handler['entered']} calls of the handler")
+        if account["thread"] not in last:
+            differences.append(f"{who}: its last call is missing")
+        print(f"{who}: {loop['entered']} calls, {handler['entered']} in handlers, {jumps} jumps, {account['lost']} lost")
+    expect("history violations", verify["history_violations"], 0)
+
+
 def do_history(trace):
     """Every line in the order of the trace: nothing live is handed out, nothing dead is released."""
     live, last_release = {}, {}
@@ -279,7 +330,7 @@ def do_history(trace):
 
 def main():
     {"tally": do_tally, "count": do_count, "meter": do_meter, "live": do_live, "killed": do_killed,
-     "history": do_history}[sys.argv[1]](*sys.argv[2:])
+     "churn": do_churn, "signals": do_signals, "history": do_history}[sys.argv[1]](*sys.argv[2:])
     if differences:
         print(*differences[:40], sep="\n")
         sys.exit(1)

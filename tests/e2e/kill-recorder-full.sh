@@ -1,0 +1,5 @@
+#!/bin/bash
+# kill-recorder-full.sh -- kill-recorder.sh, 50 times
+# long
+export RUNS=50
+exec "$(dirname "$0")/kill-recorder.sh"

@@ -1,0 +1,46 @@
+#!/bin/bash
+# kill-recorder.sh -- SIGKILL of heaptap under full load: the target pauses at most 100 ms, goes on and ends normally (KIL-03)
+#
+# The target measures its own longest time between two calls, in every thread, all along; and its count of calls at the end is whole.
+# What was written before stays readable: verify answers 1 or 4, never a crash. RUNS and SEED replay.
+. "$(dirname "$0")/lib.sh"
+need jq
+runs=${RUNS:-5} seed=${SEED:-$RANDOM} threads=2 ops=300000 worst=0
+echo "seed $seed"
+RANDOM=$seed
+
+confessed() { # confessed: "done calls longest-gap-in-ms" out of the tally
+	/usr/bin/python3 - "$TMP/tally" <<'EOF'
+import struct, sys
+data = open(sys.argv[1], "rb").read()
+_, threads, done = struct.unpack_from("<3Q", data, 8)
+at = [512 * (i + 1) for i in range(threads)]
+print(done, sum(struct.unpack_from("<Q", data, a + 16)[0] for a in at),
+      max(struct.unpack_from("<Q", data, a + 56)[0] for a in at) // 1000000)
+EOF
+}
+
+for run in $(seq "$runs"); do
+	rm -f tally kill.htap
+	HT_CONFESS=$TMP/tally "$HEAPTAP" record -o kill.htap -- "$TARGETS/storm" random "$run" $threads $ops 2>err &
+	recorder=$!
+	until [ -s tally ]; do sleep 0.01; done
+	sleep "$(printf '0.%03d' $((RANDOM % 150)))"
+	kill -KILL $recorder || fail "run $run: nothing to kill: $(cat err)"
+	wait $recorder 2>/dev/null
+	for _ in $(seq 1200); do
+		read -r ended calls gap < <(confessed)
+		[ "$ended" = 1 ] && break
+		sleep 0.05
+	done
+	[ "$ended" = 1 ] || fail "run $run: the target did not end"
+	[ "$calls" -ge $((threads * ops / 2)) ] || fail "run $run: only $calls calls"
+	[ "$gap" -le 100 ] || fail "run $run: the target stood still for $gap ms"
+	[ "$gap" -le "$worst" ] || worst=$gap
+	"$HEAPTAP" verify kill.htap >/dev/null 2>&1
+	case $? in
+	1 | 4) ;;
+	*) fail "run $run: verify exits $?" ;;
+	esac
+done
+echo "$runs kills, longest pause $worst ms, every target ended normally"
