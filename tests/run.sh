@@ -11,7 +11,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 3
 # The oracles compare text, and a child without the agent's variables must stay one.
 export LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1
-unset LD_PRELOAD HEAPTAP_SESSION
+unset LD_PRELOAD HEAPTAP_SESSION MAKEFLAGS MFLAGS
 limit=${TEST_SECONDS:-600}
 work=$(mktemp -d "${TMPDIR:-/tmp}/heaptap-tests.XXXXXX") || exit 3
 trap 'rm -rf "$work"' EXIT
