@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* block-seal.c -- src/format/block: what is sealed opens, and what was touched does not
  *
- * The header is checked against bytes written by hand from docs/trace-format.md, section 3, with libzstd and xxHash as the judges of
- * payload and sums.
+ * The header is checked against bytes written by hand from docs/trace-format.md, section 3, with libzstd and xxHash
+ * as the judges of payload and sums.
  */
 #define XXH_INLINE_ALL
 #include "unit.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* buf-cursor.c -- src/util/buf: what is put can be got, and nothing is got that was not put
  *
- * Boundaries of the varint are tested at both ways through the code: with bytes behind it (the fast one) and at the very
- * end (the slow one). Blocks of exact size come from malloc, so that the sanitizers see a read beyond them.
+ * Boundaries of the varint are tested at both ways through the code: with bytes behind it (the fast one) and at the
+ * very end (the slow one). Blocks of exact size come from malloc, so that the sanitizers see a read beyond them.
  */
 #include "unit.h"
 

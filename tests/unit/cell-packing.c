@@ -70,7 +70,9 @@ static void addresses_that_fit_are_those_that_come_back(void **state)
 
 static void a_call_fits_into_its_reservation(void **state)
 {
-	/* a new thread's cells, loss, then for each of the two rows of a realloc: time, address, size, itself; and a link */
+	/* a new thread's cells, loss, then for each of the two rows of a realloc: time, address, size, itself; and a
+	 * link
+	 * */
 	enum { LONGEST = HT_THREAD_CELLS + 1 + 2 * 4 + 1 };
 
 	(void)state;

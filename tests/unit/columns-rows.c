@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* columns-rows.c -- src/format/columns: rows come back as they were put, and a wrong payload is damage
  *
- * The expected bytes of one small block are written by hand from docs/trace-format.md, section 6; all other tests put and take.
+ * The expected bytes of one small block are written by hand from docs/trace-format.md, section 6; all other tests
+ * put and take.
  */
 #include "unit.h"
 

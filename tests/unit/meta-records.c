@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* meta-records.c -- src/format/meta: every record comes back, cut records are damage, the function names are the document's
+/* meta-records.c -- src/format/meta: every record comes back, cut records are damage, the function names are the
+ * document's
  *
  * All numbers of a record differ, so that two fields that change places are seen. A record cut at any byte must fail
  * and leave cursor and result alone.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* unit.h -- what every unit test needs: cmocka, errors that print themselves, numbers that come back the same
  *
- * Included by tests/unit/NAME.c, one program each, linked with everything but main. One test is one claim about one function.
- * The random numbers are xorshift64*, started from a constant: a failure can be had again.
+ * Included by tests/unit/NAME.c, one program each, linked with everything but main. One test is one claim about one
+ * function. The random numbers are xorshift64*, started from a constant: a failure can be had again.
  */
 #ifndef HT_UNIT_H
 #define HT_UNIT_H
