@@ -30,6 +30,7 @@ become() { # become NAME SECONDS SEEDS...: the shell turns into the fuzzer, so t
 		>"$work/$name.log" 2>&1
 }
 
+scripts/setup.sh fuzz || exit 3
 mkdir -p "$work/seeds"
 rm -rf "$work"/*-crash-* "$work"/*-oom-* "$work"/*-timeout-* "$work"/*-leak-* "$work/corpus-planted"
 build make-seeds tests/fuzz/seeds.c -fsanitize=address,undefined
