@@ -117,7 +117,7 @@ static int resynchronise(struct ht_reader *r, uint64_t *offset, struct ht_err *e
 {
 	uint64_t from = *offset;
 	struct ht_block b;
-	char says[64];
+	char says[96];
 	int rc = 1;
 
 	do {
@@ -130,7 +130,7 @@ static int resynchronise(struct ht_reader *r, uint64_t *offset, struct ht_err *e
 		if (rc < 0)
 			return rc;
 	} while (rc);
-	snprintf(says, sizeof(says), "%" PRIu64 " bytes that are no block", *offset - from);
+	snprintf(says, sizeof(says), "byte %" PRIu64 ": %" PRIu64 " bytes that are no block", from, *offset - from);
 	note(r, from, says);
 	r->hole = true;
 	return 0;
@@ -150,27 +150,29 @@ static bool seen_before(const struct ht_reader *r, uint64_t number)
 static bool belongs(struct ht_reader *r, uint64_t offset, const struct ht_block *b)
 {
 	uint64_t expected = r->blocks ? r->highest + 1 : 0;
-	char says[64];
+	bool used = false;
+	char says[128];
 
 	if (!r->blocks)
 		r->session = b->session;
 	if (b->session != r->session) {
-		note(r, offset, "a block of another recording");
-		return false;
-	}
-	if (seen_before(r, b->number)) {
-		snprintf(says, sizeof(says), "block number %" PRIu64 " was there before", b->number);
-		note(r, offset, says);
-		return false;
-	}
-	if (b->number > expected && !r->hole) {
-		snprintf(says, sizeof(says), "%" PRIu64 " blocks are missing before this one", b->number - expected);
-		note(r, offset, says);
+		snprintf(says, sizeof(says), "block at byte %" PRIu64 " is of another recording", offset);
+	} else if (seen_before(r, b->number)) {
+		snprintf(says, sizeof(says), "block at byte %" PRIu64 " has number %" PRIu64 ", as one before it", offset,
+			 b->number);
+	} else if (b->number > expected && !r->hole) {
+		snprintf(says, sizeof(says), "block at byte %" PRIu64 ": %" PRIu64 " blocks are missing before it", offset,
+			 b->number - expected);
+		used = true;
 	} else if (b->number < expected) {
-		snprintf(says, sizeof(says), "block number %" PRIu64 " comes too late", b->number);
-		note(r, offset, says);
+		snprintf(says, sizeof(says), "block at byte %" PRIu64 " has number %" PRIu64 ", out of order", offset,
+			 b->number);
+		used = true;
+	} else {
+		return true;
 	}
-	return true;
+	note(r, offset, says);
+	return used;
 }
 
 static int remember(struct ht_reader *r, uint64_t offset, const struct ht_block *b, struct ht_err *err)
@@ -351,9 +353,11 @@ static int check_header(struct ht_reader *r, const struct ht_block_at *at, struc
 	if (rc)
 		return rc;
 	if (ret->number != at->number || ret->kind != at->kind || ret->stored_bytes != at->stored_bytes)
-		return ht_err_set(err, HT_EDAMAGED, "the file changed while it was read");
+		return ht_err_set(err, HT_EDAMAGED, "block at byte %" PRIu64 " changed while it was read",
+				  at->offset);
 	if (one_record(ret->kind) && ret->rows != 1)
-		return ht_err_set(err, HT_EDAMAGED, "says %" PRIu32 " records, exactly 1 is allowed", ret->rows);
+		return ht_err_set(err, HT_EDAMAGED, "block at byte %" PRIu64 " says %" PRIu32 " records, exactly 1 is allowed",
+				  at->offset, ret->rows);
 	if (!ret->kind || ret->kind > HT_BLOCK_INDEX) {
 		ret->flags &= ~HT_BLOCK_ZSTD;
 		ret->plain_bytes = ret->stored_bytes;
@@ -374,7 +378,8 @@ int ht_reader_payload(struct ht_reader *r, size_t i, struct ht_cursor *ret, stru
 	if (rc)
 		return rc;
 	if (got < want)
-		rc = ht_err_set(err, HT_EDAMAGED, "the file ends inside this block, %zu bytes early", want - got);
+		rc = ht_err_set(err, HT_EDAMAGED, "block at byte %" PRIu64 ": the file ends %zu bytes before its end",
+				 at->offset, want - got);
 	else
 		rc = check_header(r, at, &b, err);
 	if (!rc)

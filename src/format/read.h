@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* read.h -- a trace file, opened: every block in file order, every damage named
  *
- * Caller: inspect/trace.c, which looks at every payload once, and inspect/merge.c, which takes the rows again in order.
+ * Caller: inspect/model.c, which looks at every payload once, and inspect/merge.c, which takes the rows again in order.
  *
  *   file       [block][block][damaged....][block][blo
  *   blocks      0      1                   2             what ht_reader_block() gives

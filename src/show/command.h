@@ -72,7 +72,4 @@ int ht_complain(const char *subject, const struct ht_err *err);
 int ht_complain_as(int status, const char *subject, const struct ht_err *err);
 void ht_warn(const char *subject, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Flushes stdout and returns status; HT_STATUS_SYSTEM, with a message unless the reader just went away, if that fails. */
-int ht_finish_stdout(int status);
-
 #endif

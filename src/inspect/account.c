@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* account.c -- compares what was counted while recording with what is in the file
+ *
+ * account.h has the identity. A thread without ACCOUNT record (the recorder was killed) gets one from its rows, which
+ * never closes: what it entered is not known.
+ */
+#include "inspect/account.h"
+
+#include <stdlib.h>
+
+/* Without sign: what is absurd in a damaged file wraps around, and comes out as absurd. */
+static int64_t in_flight(const struct ht_sums *s)
+{
+	return (int64_t)(s->entered - s->recorded - s->counted_only - s->lost);
+}
+
+static struct ht_thread_account account_of(const struct ht_stream *s)
+{
+	const struct ht_meta_account *m = &s->account;
+	struct ht_thread_account a = { .stream = s };
+
+	if (s->has_account)
+		a.sums = (struct ht_sums){ m->entered, m->recorded, m->counted_only, m->lost, 0 };
+	else
+		a.sums = (struct ht_sums){ s->calls + s->lost, s->calls, 0, s->lost, 0 };
+	a.sums.in_flight = in_flight(&a.sums);
+	a.closes = s->has_account && a.sums.recorded == s->calls && (a.sums.in_flight == 0 || a.sums.in_flight == 1);
+	return a;
+}
+
+int ht_account_take(struct ht_model *t, struct ht_account *ret, struct ht_err *err)
+{
+	struct ht_account a = { .missing = t->missing, .threads = t->streams.count };
+	const struct ht_damage *damage;
+	int rc;
+
+	a.thread = calloc(a.threads + 1, sizeof(*a.thread));
+	if (!a.thread)
+		return ht_err_set(err, HT_ESYSTEM, "out of memory for the accounts of %zu threads", a.threads);
+	rc = ht_replay_run(t, NULL, 0, &a.history, err);
+	if (rc) {
+		ht_account_fini(&a);
+		return rc;
+	}
+	a.damages = ht_model_damages(t, &damage);
+	for (size_t i = 0; i < a.threads; i++) {
+		a.thread[i] = account_of(&t->streams.at[i]);
+		a.sums.entered += a.thread[i].sums.entered;
+		a.sums.recorded += a.thread[i].sums.recorded;
+		a.sums.counted_only += a.thread[i].sums.counted_only;
+		a.sums.lost += a.thread[i].sums.lost;
+		a.open += !a.thread[i].closes;
+	}
+	a.sums.in_flight = in_flight(&a.sums);
+	a.complete = t->has_session && t->has_end && !a.damages && !a.missing && !a.open && !a.sums.lost &&
+		     !t->losses.count && !a.history.violations;
+	*ret = a;
+	return 0;
+}
+
+void ht_account_fini(struct ht_account *a)
+{
+	free(a->thread);
+	*a = (struct ht_account){ 0 };
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* arena.c -- strings that are freed all at once, arrays that double
+ *
+ * arena.h says how they are used. Out of memory is an answer here, never an exit.
+ */
+#include "inspect/arena.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK_BYTES (64u << 10)
+
+struct ht_arena_chunk {
+	struct ht_arena_chunk *next;
+	size_t used, cap;
+	char bytes[];
+};
+
+void ht_arena_fini(struct ht_arena *a)
+{
+	while (a->chunk) {
+		struct ht_arena_chunk *next = a->chunk->next;
+
+		free(a->chunk);
+		a->chunk = next;
+	}
+}
+
+static bool add_chunk(struct ht_arena *a, size_t bytes)
+{
+	size_t cap = bytes > CHUNK_BYTES ? bytes : CHUNK_BYTES;
+	struct ht_arena_chunk *c = malloc(sizeof(*c) + cap);
+
+	if (!c)
+		return false;
+	*c = (struct ht_arena_chunk){ .next = a->chunk, .cap = cap };
+	a->chunk = c;
+	return true;
+}
+
+bool ht_arena_keep(struct ht_arena *a, struct ht_str *s)
+{
+	char *to;
+
+	if (!s->len) {
+		s->at = "";
+		return true;
+	}
+	if ((!a->chunk || a->chunk->cap - a->chunk->used < s->len) && !add_chunk(a, s->len))
+		return false;
+	to = a->chunk->bytes + a->chunk->used;
+	memcpy(to, s->at, s->len);
+	a->chunk->used += s->len;
+	s->at = to;
+	return true;
+}
+
+bool ht_arena_grow(void *array, size_t count, size_t *cap, size_t item_bytes)
+{
+	uint8_t *at;
+
+	memcpy(&at, array, sizeof(at));
+	if (count == *cap) {
+		size_t more = *cap ? *cap * 2 : 16;
+
+		at = reallocarray(at, more, item_bytes);
+		if (!at)
+			return false;
+		memcpy(array, &at, sizeof(at));
+		*cap = more;
+	}
+	memset(at + count * item_bytes, 0, item_bytes);
+	return true;
+}

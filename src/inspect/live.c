@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* live.c -- an open-addressed table of live blocks, linear from the hash, with no tombstones
+ *
+ * Taking a block moves later ones of its run back into the gap, so a run is never longer than its blocks:
+ *
+ *   [ A ][ B ][ C ][   ]    take A, B hashes to its own place, C to A's:    [ C ][ B ][   ][   ]
+ *
+ * The hash is one multiplication: addresses differ in their middle bits, the product's top bits mix all of them.
+ */
+#include "inspect/live.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_BITS 10
+
+static inline size_t home_of(const struct ht_live *l, uint64_t address)
+{
+	return (size_t)(address * 0x9e3779b97f4a7c15u >> l->shift);
+}
+
+static inline size_t mask_of(const struct ht_live *l)
+{
+	return ((size_t)1 << (64 - l->shift)) - 1;
+}
+
+/* The place of this address, or the empty one where it would go. */
+static inline size_t place_of(const struct ht_live *l, uint64_t address)
+{
+	size_t mask = mask_of(l), i = home_of(l, address);
+
+	while (l->place[i].address && l->place[i].address != address)
+		i = (i + 1) & mask;
+	return i;
+}
+
+void ht_live_fini(struct ht_live *l)
+{
+	free(l->place);
+	*l = (struct ht_live){ 0 };
+}
+
+static bool grow(struct ht_live *l)
+{
+	struct ht_live bigger = *l;
+	size_t places = l->place ? mask_of(l) + 1 : 0;
+
+	bigger.shift = l->place ? l->shift - 1 : 64 - FIRST_BITS;
+	bigger.place = calloc(mask_of(&bigger) + 1, sizeof(*bigger.place));
+	if (!bigger.place)
+		return false;
+	for (size_t i = 0; i < places; i++)
+		if (l->place[i].address)
+			bigger.place[place_of(&bigger, l->place[i].address)] = l->place[i];
+	free(l->place);
+	*l = bigger;
+	return true;
+}
+
+bool ht_live_put(struct ht_live *l, uint64_t address, uint64_t size)
+{
+	struct ht_live_block *b;
+
+	if (!address) {
+		l->bytes += size - (l->has_zero ? l->zero_size : 0);
+		l->has_zero = true;
+		l->zero_size = size;
+		return true;
+	}
+	if ((!l->place || l->count >= (mask_of(l) + 1) / 4 * 3) && !grow(l))
+		return false;
+	b = &l->place[place_of(l, address)];
+	if (!b->address)
+		l->count++;
+	else
+		l->bytes -= b->size;
+	*b = (struct ht_live_block){ address, size };
+	l->bytes += size;
+	return true;
+}
+
+bool ht_live_find(const struct ht_live *l, uint64_t address)
+{
+	if (!address)
+		return l->has_zero;
+	return l->place && l->place[place_of(l, address)].address;
+}
+
+/* Moves back what may not stand behind an empty place. */
+static void close_gap(struct ht_live *l, size_t gap)
+{
+	size_t mask = mask_of(l);
+
+	for (size_t i = (gap + 1) & mask; l->place[i].address; i = (i + 1) & mask) {
+		size_t from_home = (i - home_of(l, l->place[i].address)) & mask;
+
+		if (from_home < ((i - gap) & mask))
+			continue;
+		l->place[gap] = l->place[i];
+		gap = i;
+	}
+	l->place[gap].address = 0;
+}
+
+bool ht_live_take(struct ht_live *l, uint64_t address, uint64_t *ret)
+{
+	size_t i;
+
+	if (!address) {
+		if (!l->has_zero)
+			return false;
+		l->has_zero = false;
+		l->bytes -= l->zero_size;
+		*ret = l->zero_size;
+		return true;
+	}
+	if (!l->place)
+		return false;
+	i = place_of(l, address);
+	if (!l->place[i].address)
+		return false;
+	*ret = l->place[i].size;
+	l->bytes -= l->place[i].size;
+	l->count--;
+	close_gap(l, i);
+	return true;
+}

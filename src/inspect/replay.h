@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* replay.h -- the history of a program's heap: every event in order, and the set of live blocks as it changes
+ *
+ * Callers: account.c, which only counts, and commands that look at every event.
+ *
+ *   rows --merge--> one row --live table--> one event --> observers, in the order of the list
+ *
+ * A call is one event. A realloc is one event, at its end. docs/trace-format.md, section 7, has the rules of order.
+ *
+ * Always true:
+ *   memory grows with the live blocks and the threads that run at the same time, never with the events
+ */
+#ifndef HT_REPLAY_H
+#define HT_REPLAY_H
+
+#include "inspect/live.h"
+#include "inspect/model.h"
+
+enum ht_event_kind { HT_EVENT_ALLOC, HT_EVENT_FREE, HT_EVENT_REALLOC, HT_EVENT_EXISTING };
+
+struct ht_event {
+	enum ht_event_kind kind;
+	const struct ht_stream *stream;
+	uint64_t ticks;             /* realloc: of its end */
+	uint32_t context;
+	uint8_t heap, source;       /* enum ht_heap, enum ht_source */
+	bool failed;                /* alloc: no address; realloc: the old block lives on */
+	bool has_address;           /* alloc, realloc: the new block's; free: always */
+	bool has_size;              /* free: the size of the block is known */
+	uint64_t address, size;     /* realloc: new */
+	bool has_old, has_old_size; /* realloc: its begin was recorded; the old block was known */
+	uint64_t begin_ticks, old_address, old_size;
+};
+
+struct ht_observer {
+	int (*event)(void *state, const struct ht_event *e, struct ht_err *err); /* not 0 ends the replay with that */
+	void *state;
+};
+
+struct ht_history {
+	uint64_t reordered;        /* releases taken before their turn, because two stamps were inverted */
+	uint64_t violations;       /* what no heap can have done */
+	uint64_t unknown_releases; /* of blocks whose birth may have been lost */
+	uint64_t live_blocks, live_bytes; /* at the end, of the last image */
+};
+
+int ht_replay_run(struct ht_model *t, const struct ht_observer *observer, size_t observers, struct ht_history *ret,
+		  struct ht_err *err);
+
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* main.c -- finds the command the user named, reads its options by its record, and runs it
+ *
+ *   heaptap [--version | --help] COMMAND [OPTION...] [WORD...]
+ *              here                  command.h records
+ *
+ * A wrong command line is answered here, in one line, with the exit status of the command's record.
+ */
+#include <getopt.h>
+#include <string.h>
+
+#include "show/command.h"
+#include "show/out.h"
+
+enum { FIRST_LONG = 256, HELP = FIRST_LONG + HT_OPTIONS_MAX };
+
+static const struct ht_command *find_command(const char *name)
+{
+	for (size_t i = 0; ht_commands[i]; i++)
+		if (!strcmp(ht_commands[i]->name, name))
+			return ht_commands[i];
+	return NULL;
+}
+
+/* getopt's tables from the record: a long option's value is FIRST_LONG + its place. */
+static void fill_tables(const struct ht_command *command, struct option *longs, char *shorts)
+{
+	int n = 0;
+
+	if (command->words_are_command)
+		*shorts++ = '+';
+	*shorts++ = ':';
+	for (const struct ht_option *o = command->options; o && o->name; o++, n++) {
+		longs[n] = (struct option){ o->name, o->value ? required_argument : no_argument, NULL, FIRST_LONG + n };
+		if (!o->letter)
+			continue;
+		*shorts++ = o->letter;
+		if (o->value)
+			*shorts++ = ':';
+	}
+	longs[n] = (struct option){ "help", no_argument, NULL, HELP };
+	*shorts++ = 'h';
+	*shorts = 0;
+}
+
+static int place_of(const struct ht_command *command, int got)
+{
+	if (got >= FIRST_LONG)
+		return got - FIRST_LONG;
+	for (int n = 0; command->options[n].name; n++)
+		if (command->options[n].letter == got)
+			return n;
+	return -1;
+}
+
+static int usage(const struct ht_command *command, const char *what, const char *word)
+{
+	struct ht_err err;
+	int status = command->own_failure ? command->own_failure : HT_STATUS_USAGE;
+
+	ht_err_set(&err, HT_EUSAGE, "%s; see: heaptap help %s", what, command->name);
+	return ht_complain_as(status, word, &err);
+}
+
+static int run_command(const struct ht_command *command, int argc, char **argv)
+{
+	struct option longs[HT_OPTIONS_MAX + 2] = { 0 };
+	char shorts[2 * HT_OPTIONS_MAX + 4];
+	struct ht_given given = { 0 };
+	int got;
+
+	fill_tables(command, longs, shorts);
+	opterr = 0;
+	while ((got = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		if (got == HELP || got == 'h') {
+			ht_help_print(command);
+			return ht_out_finish(HT_STATUS_OK);
+		}
+		if (got == ':')
+			return usage(command, "this option needs a value", argv[optind - 1]);
+		if (got == '?')
+			return usage(command, "no such option", argv[optind - 1]);
+		given.option[place_of(command, got)] = optarg ? optarg : "";
+	}
+	given.word = argv + optind;
+	given.words = argc - optind;
+	if (given.words < command->least)
+		return usage(command, "something is missing on the command line", command->name);
+	if (command->most >= 0 && given.words > command->most)
+		return usage(command, "one word too many", given.word[command->most]);
+	return ht_out_finish(command->run(&given));
+}
+
+int main(int argc, char **argv)
+{
+	const struct ht_command *command;
+	const char *name = argc > 1 ? argv[1] : "help";
+
+	if (argc < 2) {
+		usage(&ht_cmd_help, "no command given", NULL);
+		return HT_STATUS_USAGE;
+	}
+	if (!strcmp(name, "--version")) {
+		ht_outf("heaptap %s\n", HT_VERSION);
+		return ht_out_finish(HT_STATUS_OK);
+	}
+	if (!strcmp(name, "--help") || !strcmp(name, "-h"))
+		name = "help";
+	command = find_command(name);
+	if (!command)
+		return usage(&ht_cmd_help, "no such command", name);
+	return run_command(command, argc - 1, argv + 1);
+}
