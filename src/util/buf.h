@@ -72,7 +72,7 @@ static inline void ht_buf_varint(struct ht_buf *b, uint64_t v)
 
 static inline uint64_t ht_zigzag(int64_t v)
 {
-	return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);
+	return ((uint64_t)v << 1) ^ -((uint64_t)v >> 63);
 }
 
 static inline int64_t ht_unzigzag(uint64_t v)
@@ -124,7 +124,7 @@ static inline int ht_cursor_varint(struct ht_cursor *c, uint64_t *ret, struct ht
 	if (!last)
 		return ht_cursor_varint_slow(c, ret, err);
 	c->at += (__builtin_ctzll(last) >> 3) + 1;
-	w &= (last ^ (last - 1)) & 0x7f7f7f7f7f7f7f7f;
+	w &= last ^ (last - 1);
 	w = (w & 0x7f007f007f007f00) >> 1 | (w & 0x007f007f007f007f);
 	w = (w & 0x3fff00003fff0000) >> 2 | (w & 0x00003fff00003fff);
 	*ret = (w & 0x0fffffff00000000) >> 4 | (w & 0x000000000fffffff);

@@ -48,7 +48,7 @@ static void expect_row(const struct ht_row *got, const struct ht_row *put)
 static void expect_rows(const struct ht_row *row, uint32_t rows)
 {
 	struct ht_buf payload = payload_of(row, rows);
-	uint8_t *exact = test_malloc(payload.len);
+	uint8_t *exact = malloc(payload.len);
 	struct ht_column_reader r;
 	struct ht_row got;
 
@@ -64,7 +64,7 @@ static void expect_rows(const struct ht_row *row, uint32_t rows)
 		expect_row(&got, &row[i]);
 	}
 	assert_int_equal(ht_column_reader_next(&r, &got, &err), 0);
-	test_free(exact);
+	free(exact);
 	ht_buf_fini(&payload);
 }
 
@@ -207,7 +207,7 @@ static void cleared_columns_start_afresh(void **state)
 /* Reads a copy of exact size to its end; the last return code. */
 static int read_all(const uint8_t *at, size_t len, uint32_t rows, uint64_t first_time_ticks)
 {
-	uint8_t *exact = test_malloc(len ? len : 1);
+	uint8_t *exact = malloc(len);
 	struct ht_column_reader r;
 	struct ht_row got;
 	uint32_t seen = 0;
@@ -220,7 +220,7 @@ static int read_all(const uint8_t *at, size_t len, uint32_t rows, uint64_t first
 			seen++;
 		assert_true(rc < 0 || seen == rows);
 	}
-	test_free(exact);
+	free(exact);
 	return rc;
 }
 
@@ -287,6 +287,19 @@ static void row_count_that_differs_is_damage(void **state)
 	ht_buf_fini(&payload);
 }
 
+/* The kinds are as many as the rows; one place is in the size column. */
+static void missing_place_is_damage(void **state)
+{
+	struct ht_buf payload = payload_of(sample, 4);
+
+	(void)state;
+	payload.at[16]++;
+	payload.at[20]--;
+	assert_int_equal(read_all(payload.at, payload.len, 4, 10), HT_EDAMAGED);
+	assert_non_null(strstr(err.text, "3 places"));
+	ht_buf_fini(&payload);
+}
+
 static void unknown_row_kind_is_damage(void **state)
 {
 	struct ht_buf payload = payload_of(sample, 4);
@@ -325,6 +338,7 @@ int main(void)
 		cmocka_unit_test(byte_behind_the_columns_is_damage),
 		cmocka_unit_test(byte_too_many_in_a_column_is_damage),
 		cmocka_unit_test(row_count_that_differs_is_damage),
+		cmocka_unit_test(missing_place_is_damage),
 		cmocka_unit_test(unknown_row_kind_is_damage),
 		cmocka_unit_test(time_beyond_64_bits_is_damage),
 	};

@@ -152,6 +152,53 @@ static void expect_approval(FILE *to)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+#define STRING_JUDGE                                                                                                   \
+	"python3 -c '\n"                                                                                               \
+	"import codecs, json, sys\n"                                                                                   \
+	"codecs.register_error(\"bytewise\", lambda e: (\"\\ufffd\", e.start + 1))\n"                                  \
+	"n = 0\n"                                                                                                      \
+	"for line in sys.stdin.buffer:\n"                                                                              \
+	"    put, got = json.loads(line.decode(\"utf-8\"))\n"                                                          \
+	"    assert got == bytes.fromhex(put).decode(\"utf-8\", \"bytewise\"), line\n"                                 \
+	"    n += 1\n"                                                                                                 \
+	"assert n >= 56'"
+
+static void ask(struct ht_json *j, const uint8_t *bytes, size_t len)
+{
+	char hex[32] = "";
+
+	for (size_t at = 0; at < len; at++)
+		sprintf(hex + 2 * at, "%02x", bytes[at]);
+	ht_json_array(j);
+	ht_json_text(j, hex);
+	ht_json_str(j, (struct ht_str){ .at = (const char *)bytes, .len = len });
+	ht_json_end(j);
+}
+
+/* The first and last character of each length and of the surrogates, and one beyond, in all lengths, also wrong ones. */
+static void characters_at_the_borders_are_what_python_reads(void **state)
+{
+	static const uint32_t border[] = { 0,      0x7f,   0x80,   0x7ff,  0x800,   0xd7ff,   0xd800,
+					   0xdfff, 0xe000, 0xfffd, 0xffff, 0x10000, 0x10ffff, 0x110000 };
+	static const uint8_t lead[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
+	struct ht_json j;
+	FILE *to = judge(&j, STRING_JUDGE);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(border) / sizeof(*border); i++) {
+		for (size_t len = 1; len <= 4; len++) {
+			uint8_t bytes[4];
+			uint32_t v = border[i];
+
+			for (size_t at = len; at-- > 1; v >>= 6)
+				bytes[at] = 0x80 | (v & 0x3f);
+			bytes[0] = (uint8_t)(lead[len] | v);
+			ask(&j, bytes, len);
+		}
+	}
+	expect_approval(to);
+}
+
 /* Bytes of which UTF-8 is made, and of which it is not, in all mixtures. */
 static void strings_of_any_bytes_are_what_python_reads(void **state)
 {
@@ -159,31 +206,19 @@ static void strings_of_any_bytes_are_what_python_reads(void **state)
 					  0xe2, 0xed, 0xef, 0xf0, 0xf4, 0xf5, 0xff, 0x90, 0x8f, '\\' };
 	struct random r = { .state = 5 };
 	struct ht_json j;
-	FILE *to = judge(&j, "python3 -c '\n"
-			     "import codecs, json, sys\n"
-			     "codecs.register_error(\"bytewise\", lambda e: (\"\\ufffd\", e.start + 1))\n"
-			     "n = 0\n"
-			     "for line in sys.stdin.buffer:\n"
-			     "    put, got = json.loads(line.decode(\"utf-8\"))\n"
-			     "    assert got == bytes.fromhex(put).decode(\"utf-8\", \"bytewise\"), line\n"
-			     "    n += 1\n"
-			     "assert n == 20000'");
+	FILE *to = judge(&j, STRING_JUDGE);
 
 	(void)state;
 	for (int i = 0; i < 20000; i++) {
-		char bytes[8], hex[2 * sizeof(bytes) + 1] = "";
+		uint8_t bytes[8];
 		size_t len = next_random(&r) % (sizeof(bytes) + 1);
 
 		for (size_t at = 0; at < len; at++) {
 			uint64_t v = next_random(&r);
 
-			bytes[at] = (char)(v % 4 ? likely[v / 4 % sizeof(likely)] : v >> 8);
-			sprintf(hex + 2 * at, "%02x", (uint8_t)bytes[at]);
+			bytes[at] = (uint8_t)(v % 4 ? likely[v / 4 % sizeof(likely)] : v >> 8);
 		}
-		ht_json_array(&j);
-		ht_json_text(&j, hex);
-		ht_json_str(&j, (struct ht_str){ .at = bytes, .len = len });
-		ht_json_end(&j);
+		ask(&j, bytes, len);
 	}
 	expect_approval(to);
 }
@@ -230,6 +265,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_number_is_null),
 		cmocka_unit_test(strings_cannot_break_out),
 		cmocka_unit_test(what_a_terminal_obeys_is_escaped),
+		cmocka_unit_test(characters_at_the_borders_are_what_python_reads),
 		cmocka_unit_test(strings_of_any_bytes_are_what_python_reads),
 		cmocka_unit_test(numbers_are_what_python_reads),
 	};
