@@ -17,7 +17,9 @@
 static __thread int depth __attribute__((tls_model("initial-exec")));
 static struct tally *tally;
 static volatile uint64_t *mine; /* 0 after a fork */
-static char early[65536];       /* what dlsym asks for while it looks for calloc */
+static uint64_t waiting[40];    /* calls of the loader, before there is an environment to find the file by */
+static int opened;
+static char early[65536]; /* what dlsym asks for while it looks for calloc */
 static size_t early_used;
 
 static struct {
@@ -33,12 +35,8 @@ static struct {
 	void *(*pvalloc)(size_t);
 } real;
 
-static void start(void)
+static void find_real(void)
 {
-	const char *path = getenv("HT_COUNT");
-	struct tally *t;
-	int fd;
-
 	depth++;
 	real.malloc = (void *(*)(size_t))dlsym(RTLD_NEXT, "malloc");
 	real.calloc = (void *(*)(size_t, size_t))dlsym(RTLD_NEXT, "calloc");
@@ -51,6 +49,15 @@ static void start(void)
 	real.valloc = (void *(*)(size_t))dlsym(RTLD_NEXT, "valloc");
 	real.pvalloc = (void *(*)(size_t))dlsym(RTLD_NEXT, "pvalloc");
 	depth--;
+}
+
+static void open_tally(void)
+{
+	const char *path = getenv("HT_COUNT");
+	struct tally *t;
+	int fd, i;
+
+	opened = 1;
 	fd = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
 	if (fd < 0 || ftruncate(fd, sizeof(*t)))
 		return;
@@ -65,18 +72,26 @@ static void start(void)
 		t->head.threads = 1;
 	}
 	*mine = t->head.pid == (uint64_t)getpid();
+	for (i = 0; *mine && i < 40; i++)
+		t->thread[0].by_function[i] += waiting[i];
 	tally = t;
 }
 
-/* True if the call is the outermost one; pairs with leave(). */
+/* Counts the call if it is the outermost one; pairs with leave(). */
 static void enter(int function)
 {
 	int e = errno;
 
 	if (!real.pvalloc && !depth)
-		start();
+		find_real();
+	if (!opened && environ)
+		open_tally();
 	errno = e;
-	if (!depth++ && tally && *mine)
+	if (depth++)
+		return;
+	if (!opened)
+		waiting[function]++;
+	else if (tally && *mine)
 		__atomic_fetch_add(&tally->thread[0].by_function[function], 1, __ATOMIC_RELAXED);
 }
 

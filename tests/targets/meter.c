@@ -105,7 +105,6 @@ static int count(pid_t parent, const char *out, int go)
 	int type = uprobe_type(), counter[COUNTERS], i;
 	struct pollfd death = { .fd = (int)syscall(SYS_pidfd_open, parent, 0), .events = POLLIN };
 
-	unsetenv("HT_MARK");
 	for (i = 0; i < COUNTERS; i++) {
 		counter[i] = type < 0 ? -1 : open_counter(type, parent, names[i]);
 		if (counter[i] < 0)
@@ -136,6 +135,7 @@ int main(int argc, char **argv)
 		return 3;
 	if (child == 0) {
 		close(go[0]);
+		unsetenv("HT_COUNT"); /* the file is for the command's calls */
 		_exit(count(me, argv[1], go[1]));
 	}
 	close(go[1]);
