@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* proc.c -- reads /proc/PID
+ *
+ * Called by: images.c, streams.c, recording.c, each at its own pace; nothing is kept here.
+ *
+ * A file is read in one piece: what the kernel writes in one read is consistent.
+ */
+#include "collect/proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "util/cleanup.h"
+
+size_t ht_proc_read(pid_t pid, const char *what, char *text, size_t room)
+{
+	char path[64];
+	ssize_t n;
+
+	text[0] = 0;
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, what);
+	ht_auto(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	n = read(fd, text, room - 1);
+	if (n < 0)
+		n = 0;
+	text[n] = 0;
+	return (size_t)n;
+}
+
+size_t ht_proc_thread_name(pid_t pid, pid_t tid, char *name, size_t room)
+{
+	char what[32];
+	size_t n;
+
+	snprintf(what, sizeof(what), "task/%d/comm", (int)tid);
+	n = ht_proc_read(pid, what, name, room);
+	if (n && name[n - 1] == '\n')
+		name[--n] = 0;
+	return n;
+}
+
+bool ht_proc_thread_exists(pid_t pid, pid_t tid)
+{
+	return !syscall(SYS_tgkill, pid, tid, 0) || errno != ESRCH;
+}
+
+bool ht_proc_exe(pid_t pid, struct ht_proc_exe *ret)
+{
+	char path[64];
+	struct stat st;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	n = readlink(path, ret->path, sizeof(ret->path) - 1);
+	if (n <= 0 || stat(path, &st))
+		return false;
+	ret->path[n] = 0;
+	ret->dev = st.st_dev;
+	ret->ino = st.st_ino;
+	return true;
+}
+
+unsigned ht_proc_filters(pid_t pid)
+{
+	static const char key[] = "\nSeccomp_filters:";
+	char text[4096];
+	const char *at;
+
+	ht_proc_read(pid, "status", text, sizeof(text));
+	at = strstr(text, key);
+	return at ? (unsigned)strtoul(at + sizeof(key) - 1, NULL, 10) : 0;
+}
+
+char ht_proc_state(pid_t pid)
+{
+	char text[512];
+	const char *at;
+
+	ht_proc_read(pid, "stat", text, sizeof(text));
+	at = strrchr(text, ')'); /* the name before it may hold anything */
+	return at && at[1] == ' ' ? at[2] : 0;
+}

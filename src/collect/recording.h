@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* recording.h -- one recording from the first look at the command to the last byte of the trace
+ *
+ * Called by: show/record.c.     The rounds it turns, and who does what in them, are drawn in recording.c.
+ */
+#ifndef HT_RECORDING_H
+#define HT_RECORDING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "channel/channel.h"
+#include "util/err.h"
+
+/* The state of a running recording, for the progress line. */
+struct ht_progress {
+	uint64_t elapsed_ns, calls, live_bytes, file_bytes, blocked_ns, lost;
+};
+
+struct ht_recording_options {
+	const char *output; /* NULL: heaptap.<comm>.<pid>.htap */
+	const char *version;
+	enum ht_policy policy;
+	uint32_t flags;     /* enum ht_session_flag */
+	uint64_t max_bytes; /* of the file; 0: no limit */
+	char *const *argv;
+	void (*progress)(const struct ht_progress *p); /* NULL: nobody looks */
+	void (*pausing)(void); /* the terminal is about to belong to the shell */
+};
+
+/* What became of it. Everything that makes the trace less than whole has a field here, for show/ to say. */
+struct ht_recording_result {
+	char output[512];
+	int status;             /* of the target, as waitpid gives it; valid if `ended` */
+	bool ended;
+	uint64_t calls, bytes, lost, blocked_ns, damaged_streams, contexts_cut;
+	uint32_t forked_children, images, images_not_recorded;
+	char why_not_recorded[512];
+	bool limit_reached;
+	bool write_failed;
+	struct ht_err write_error;
+	bool never_waited;      /* a seccomp filter made the policy drop */
+	bool slow_clock;        /* no invariant time stamp counter */
+};
+
+/* Runs the command to its end. An error means that it was not run. */
+int ht_recording_run(const struct ht_recording_options *o, struct ht_recording_result *ret, struct ht_err *err);
+
+#endif

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* session.c -- makes the shared memory of a recording, as channel.h draws it
+ *
+ * Called by: recording.c.
+ *
+ *   RLIMIT_AS, RLIMIT_FSIZE ──► how big? ──► memfd ──► sealed ──► mapped ──► header, nodes 1..32, robust futex
+ *
+ * The target maps all of it, so it must fit beside what the target needs itself: under an address space limit everything is halved until the
+ * mapping takes at most an eighth. Slots and the node index are hashed into, so they have memory behind them from the start; nodes and
+ * segments get theirs as they are needed (contexts.c, pool.c).
+ *
+ * Always true: the kernel marks `collector` when this thread dies, whatever the cause; so it must be the process's main thread.
+ */
+#include "collect/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define PAGE 4096u
+#define SEGMENTS_MAX 16384u /* 256 MiB */
+#define INDEX_MAX (1u << 20)
+#define HALVINGS_MAX 8
+
+static uint64_t align_page(uint64_t v)
+{
+	return (v + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+}
+
+/* The header of a channel 2^-halvings of the full size. */
+static struct ht_channel lay_out(unsigned halvings)
+{
+	uint32_t index = INDEX_MAX >> halvings;
+	struct ht_channel c = {
+		.magic = HT_CHANNEL_MAGIC,
+		.version = HT_CHANNEL_VERSION,
+		.slot_count = HT_SLOT_COUNT >> halvings,
+		.segment_count = SEGMENTS_MAX >> halvings,
+		.node_capacity = index / 4 * 3,
+		.node_index_mask = index - 1,
+	};
+
+	c.images_at = align_page(sizeof(struct ht_channel));
+	c.slots_at = align_page(c.images_at + sizeof(struct ht_image) * HT_IMAGE_RING);
+	c.seg_next_at = align_page(c.slots_at + sizeof(struct ht_slot) * c.slot_count);
+	c.nodes_at = align_page(c.seg_next_at + sizeof(uint32_t) * c.segment_count);
+	c.node_index_at = align_page(c.nodes_at + sizeof(struct ht_node) * c.node_capacity);
+	c.segments_at = align_page(c.node_index_at + sizeof(uint32_t) * index);
+	c.bytes = c.segments_at + (uint64_t)HT_SEGMENT_BYTES * c.segment_count;
+	return c;
+}
+
+static int choose_size(struct ht_channel *ret, struct ht_err *err)
+{
+	struct rlimit as, file;
+	uint64_t most = UINT64_MAX;
+
+	if (getrlimit(RLIMIT_AS, &as) || getrlimit(RLIMIT_FSIZE, &file))
+		return ht_err_sys(err, "cannot read the resource limits");
+	if (as.rlim_cur != RLIM_INFINITY)
+		most = as.rlim_cur / 8;
+	if (file.rlim_max != RLIM_INFINITY && file.rlim_max < most)
+		most = file.rlim_max;
+	for (unsigned halvings = 0; halvings <= HALVINGS_MAX; halvings++) {
+		*ret = lay_out(halvings);
+		if (ret->bytes <= most)
+			return 0;
+	}
+	return ht_err_set(err, HT_ESYSTEM,
+			  "the limits on address space or file size (ulimit -v, -f) leave no room for the recording's shared memory");
+}
+
+/* A file size limit would hold for the memfd too: lifted as far as may be while it gets its size. */
+static int set_size(int fd, uint64_t bytes, struct ht_err *err)
+{
+	struct rlimit old, wide;
+	int rc = 0;
+
+	if (getrlimit(RLIMIT_FSIZE, &old))
+		return ht_err_sys(err, "cannot read the file size limit");
+	wide = (struct rlimit){ old.rlim_max, old.rlim_max };
+	setrlimit(RLIMIT_FSIZE, &wide);
+	if (ftruncate(fd, (off_t)bytes))
+		rc = ht_err_sys(err, "cannot size %llu bytes of shared memory", (unsigned long long)bytes);
+	setrlimit(RLIMIT_FSIZE, &old);
+	if (!rc && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+		rc = ht_err_sys(err, "cannot seal the shared memory");
+	return rc;
+}
+
+static int open_memory(const struct ht_channel *c, struct ht_session *s, struct ht_err *err)
+{
+	int rc;
+
+	s->fd = memfd_create(HT_CHANNEL_MEMFD, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (s->fd < 0)
+		return ht_err_sys(err, "cannot make shared memory");
+	rc = set_size(s->fd, c->bytes, err);
+	if (rc)
+		return rc;
+	s->channel = mmap(NULL, c->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, s->fd, 0);
+	if (s->channel == MAP_FAILED) {
+		s->channel = NULL;
+		return ht_err_sys(err, "cannot map %llu bytes of shared memory", (unsigned long long)c->bytes);
+	}
+	madvise(s->channel, c->bytes, MADV_DONTDUMP);
+	s->bytes = c->bytes;
+	s->slot_count = c->slot_count;
+	s->segment_count = c->segment_count;
+	s->node_capacity = c->node_capacity;
+	s->nodes_at = c->nodes_at;
+	s->segments_at = c->segments_at;
+	s->images = (void *)((char *)s->channel + c->images_at);
+	s->slots = (void *)((char *)s->channel + c->slots_at);
+	s->seg_next = (void *)((char *)s->channel + c->seg_next_at);
+	s->nodes = (void *)((char *)s->channel + c->nodes_at);
+	s->segments = (void *)((char *)s->channel + c->segments_at);
+	return 0;
+}
+
+/* Linux sets HT_OWNER_DIED in every futex of a dying thread's robust list that holds its tid (set_robust_list(2)). The list has one entry,
+ * which stands for `collector`. */
+static int be_watched(struct ht_channel *channel, struct ht_err *err)
+{
+	static struct robust_list entry;
+	static struct robust_list_head head;
+
+	entry.next = &head.list;
+	head.list.next = &entry;
+	head.futex_offset = (char *)&channel->collector - (char *)&entry;
+	if (syscall(SYS_set_robust_list, &head, sizeof(head)))
+		return ht_err_sys(err, "cannot register the recorder's life sign");
+	atomic_store_explicit(&channel->collector, (uint32_t)getpid(), memory_order_relaxed); /* released by start */
+	return 0;
+}
+
+static void make_function_nodes(struct ht_session *s)
+{
+	for (uint32_t n = 1; n < HT_FN_COUNT; n++) {
+		s->nodes[n].pc = n;
+		s->nodes[n].kind = HT_NODE_FUNCTION;
+		atomic_store_explicit(&s->nodes[n].parent, 1, memory_order_relaxed); /* released by start */
+	}
+	atomic_store_explicit(&s->channel->node_count, HT_FN_COUNT, memory_order_relaxed);
+}
+
+int ht_session_back(const struct ht_session *s, uint64_t at, uint64_t bytes, struct ht_err *err)
+{
+	int rc;
+
+	do
+		rc = fallocate(s->fd, FALLOC_FL_KEEP_SIZE, (off_t)at, (off_t)bytes);
+	while (rc && errno == EINTR);
+	return rc ? ht_err_sys(err, "no memory for the channel") : 0;
+}
+
+static int fill(struct ht_session *s, const struct ht_channel *c, struct ht_err *err)
+{
+	int rc = ht_session_back(s, 0, c->nodes_at, err);
+
+	if (!rc)
+		rc = ht_session_back(s, c->node_index_at, c->segments_at - c->node_index_at, err);
+	if (!rc)
+		rc = ht_session_back(s, c->nodes_at, PAGE, err);
+	if (rc)
+		return rc;
+	*s->channel = *c;
+	make_function_nodes(s);
+	return be_watched(s->channel, err);
+}
+
+int ht_session_create(enum ht_policy policy, enum ht_clock clock, uint32_t flags, struct ht_session *ret, struct ht_err *err)
+{
+	struct ht_session s = { .fd = -1 };
+	struct ht_channel c;
+	int rc = choose_size(&c, err);
+
+	if (rc)
+		return rc;
+	if (getrandom(&s.id, sizeof(s.id), 0) != sizeof(s.id))
+		return ht_err_sys(err, "no random number for the session");
+	c.session = s.id;
+	c.policy = policy;
+	c.clock = clock;
+	c.flags = flags;
+	rc = open_memory(&c, &s, err);
+	if (!rc)
+		rc = fill(&s, &c, err);
+	if (rc) {
+		ht_session_fini(&s);
+		return rc;
+	}
+	*ret = s;
+	return 0;
+}
+
+void ht_session_fini(struct ht_session *s)
+{
+	if (s->channel)
+		munmap(s->channel, s->bytes);
+	if (s->fd >= 0)
+		close(s->fd);
+	*s = (struct ht_session){ .fd = -1 };
+}
+
+void ht_session_start(struct ht_session *s, uint32_t target_pid)
+{
+	s->channel->target_pid = target_pid;
+	/* release: pairs with the acquire in agent/session.c; the whole channel is laid out */
+	atomic_store_explicit(&s->channel->recording, 1, memory_order_release);
+}
+
+void ht_session_stop(struct ht_session *s)
+{
+	/* relaxed: a thread that reads it late publishes one more call */
+	atomic_store_explicit(&s->channel->recording, 0, memory_order_relaxed);
+}
+
+void ht_session_never_wait(struct ht_session *s)
+{
+	/* relaxed: a thread that reads it late waits one more slice */
+	atomic_store_explicit(&s->channel->policy, HT_POLICY_DROP, memory_order_relaxed);
+}

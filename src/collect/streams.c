@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* streams.c -- gathers the rows of each thread into blocks and closes its account
+ *
+ * Called by: decode.c as it meets threads, losses and rows; drain.c once a second.
+ *
+ *   account:   entered  =  recorded  +  counted_only  +  lost  (+ 1 in flight)
+ *              slot        counted      slot             slot, plus what could not be written or was damaged
+ *              counters    here         counters         counters
+ *
+ * Always true: every lost call stands in a LOSS record: what cells told, what only the counter told (at the thread's end), what the disk
+ * refused, and what damage in the channel swallowed.
+ */
+#include "collect/streams.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "collect/proc.h"
+
+#define MANY_STREAMS 64 /* above it no stream keeps the memory of its columns between blocks */
+
+static void put_thread(struct ht_streams *ss, const struct ht_stream *st)
+{
+	ht_trace_put_thread(ss->trace, &(struct ht_meta_thread){
+		.stream = st->number,
+		.tid = st->tid,
+		.image = st->image,
+		.ticks = st->first_ticks,
+		.name = { st->name, strlen(st->name) },
+	});
+}
+
+struct ht_stream *ht_streams_open(struct ht_streams *ss, uint32_t tid, uint32_t image, uint64_t ticks, const struct ht_counters *base)
+{
+	struct ht_stream *st = calloc(1, sizeof(*st));
+
+	if (!st)
+		return NULL;
+	st->number = ++ss->count;
+	st->tid = tid;
+	st->image = image;
+	st->first_ticks = st->last_ticks = ticks;
+	st->base = *base;
+	st->next = ss->list;
+	if (st->next)
+		st->next->previous = st;
+	ss->list = st;
+	ss->alive++;
+	ht_proc_thread_name(ss->pid, (pid_t)tid, st->name, sizeof(st->name));
+	put_thread(ss, st);
+	return st;
+}
+
+void ht_streams_rename(struct ht_streams *ss, struct ht_stream *st)
+{
+	char name[sizeof(st->name)];
+
+	if (!ht_proc_thread_name(ss->pid, (pid_t)st->tid, name, sizeof(name)) || !strcmp(name, st->name))
+		return;
+	strcpy(st->name, name);
+	put_thread(ss, st);
+}
+
+/* ---- rows -------------------------------------------------------------------------------------------------- */
+
+static void put_loss(struct ht_streams *ss, struct ht_stream *st, uint64_t calls, enum ht_loss_reason reason)
+{
+	ht_trace_put_loss(ss->trace, &(struct ht_meta_loss){
+		.stream = st->number,
+		.first_seq = st->seq,
+		.count = calls,
+		.from_ticks = st->last_ticks,
+		.to_ticks = st->last_ticks,
+		.reason = reason,
+	});
+	st->seq += calls;
+}
+
+/* M2: what the disk refused is lost, and the rows' place in the sequence with it. */
+static void give_up_rows(struct ht_streams *ss, struct ht_stream *st)
+{
+	st->seq -= st->rows.rows;
+	st->unwritten += st->calls;
+	if (st->calls)
+		put_loss(ss, st, st->calls, HT_LOSS_UNKNOWN);
+}
+
+void ht_streams_flush_one(struct ht_streams *ss, struct ht_stream *st)
+{
+	if (!st->rows.rows)
+		return;
+	if (ht_trace_events(ss->trace, st->number, st->seq - st->rows.rows, &st->rows))
+		st->recorded += st->calls;
+	else
+		give_up_rows(ss, st);
+	ss->pending_rows -= st->rows.rows;
+	st->calls = 0;
+	if (ss->alive > MANY_STREAMS)
+		ht_columns_fini(&st->rows);
+	else
+		ht_columns_clear(&st->rows);
+}
+
+void ht_streams_flush(struct ht_streams *ss)
+{
+	for (struct ht_stream *st = ss->list; st; st = st->next)
+		ht_streams_flush_one(ss, st);
+}
+
+void ht_streams_gauge(struct ht_streams *ss, struct ht_stream *st, const struct ht_row *row)
+{
+	switch (row->kind) {
+	case HT_ROW_ALLOC:
+	case HT_ROW_REALLOC_END:
+		ht_gauge_alloc(ss->gauge, row->address, row->size);
+		break;
+	case HT_ROW_FREE:
+		ht_gauge_free(ss->gauge, row->address);
+		break;
+	case HT_ROW_REALLOC_BEGIN:
+		st->old_address = row->address;
+		st->old_size = ht_gauge_free(ss->gauge, row->address);
+		break;
+	case HT_ROW_REALLOC_FAILED:
+		ht_gauge_alloc(ss->gauge, st->old_address, st->old_size);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- losses ------------------------------------------------------------------------------------------------ */
+
+/* The channel does not say why a call was lost. Where the pool never ran out, it was inside the agent's own code. */
+void ht_streams_lose(struct ht_streams *ss, struct ht_stream *st, uint64_t calls)
+{
+	st->told_lost += calls;
+	if (!st->loss.count) {
+		ht_streams_flush_one(ss, st);
+		st->loss = (struct ht_meta_loss){
+			.stream = st->number,
+			.first_seq = st->seq,
+			.from_ticks = st->last_ticks,
+			.reason = ss->pool->ran_out ? HT_LOSS_NO_ROOM : HT_LOSS_REENTERED,
+		};
+	}
+	st->loss.count += calls;
+	st->seq += calls;
+}
+
+void ht_streams_settle_loss(struct ht_streams *ss, struct ht_stream *st, uint64_t to_ticks)
+{
+	st->loss.to_ticks = to_ticks;
+	ht_trace_put_loss(ss->trace, &st->loss);
+	st->loss.count = 0;
+}
+
+/* ---- the account ------------------------------------------------------------------------------------------- */
+
+static uint64_t beyond(uint64_t all, uint64_t part)
+{
+	return all > part ? all - part : 0;
+}
+
+static void forget(struct ht_streams *ss, struct ht_stream *st)
+{
+	if (st->previous)
+		st->previous->next = st->next;
+	else
+		ss->list = st->next;
+	if (st->next)
+		st->next->previous = st->previous;
+	ss->alive--;
+	ht_columns_fini(&st->rows);
+	free(st);
+}
+
+void ht_streams_close(struct ht_streams *ss, struct ht_stream *st, const struct ht_counters *end, bool damaged)
+{
+	struct ht_meta_account a = {
+		.stream = st->number,
+		.ticks = ht_ticker_now(ss->ticker),
+		.entered = end->entered - st->base.entered,
+		.counted_only = end->counted_only - st->base.counted_only,
+		.lost = end->lost - st->base.lost,
+		.nested = end->nested - st->base.nested,
+		.blocked_ns = ht_ticker_ns(ss->ticker, end->blocked_ticks - st->base.blocked_ticks),
+	};
+	uint64_t untold = beyond(a.lost, st->told_lost), missing;
+
+	ht_streams_flush_one(ss, st);
+	if (untold)
+		ht_streams_lose(ss, st, untold);
+	if (st->loss.count)
+		ht_streams_settle_loss(ss, st, st->last_ticks);
+	a.recorded = st->recorded;
+	a.lost += st->unwritten;
+	missing = damaged ? beyond(a.entered, a.recorded + a.counted_only + a.lost) : 0;
+	if (missing)
+		put_loss(ss, st, missing, HT_LOSS_DAMAGED);
+	a.lost += missing;
+	ht_trace_put_account(ss->trace, &a);
+	ss->recorded += a.recorded;
+	ss->lost += a.lost;
+	ss->blocked_ticks += end->blocked_ticks - st->base.blocked_ticks;
+	forget(ss, st);
+}

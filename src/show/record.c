@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* record.c -- `heaptap record`: runs a program and keeps every heap call it makes
+ *
+ * What the user types becomes options of collect/recording.h; what became of it becomes an exit status and, where there is
+ * something to say, lines on stderr. When all is well and stderr is no terminal, nothing is printed: the program's output stays its own.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "collect/recording.h"
+#include "show/command.h"
+
+enum { OWN_FAILURE = 125 };
+enum { OUTPUT, OVERFLOW, NO_STACKS, FREE_STACKS, MAX_FILE };
+
+static const struct ht_option options[] = {
+	[OUTPUT] = { "output", 'o', "FILE", "write the trace here; default heaptap.<comm>.<pid>.htap; never over an existing file" },
+	[OVERFLOW] = { "overflow", 0, "block|drop", "when the recorder cannot keep up: make the program wait (default), or lose and count" },
+	[NO_STACKS] = { "no-stacks", 0, NULL, "record which function was called, not from where" },
+	[FREE_STACKS] = { "free-stacks", 0, NULL, "record from where blocks are freed, too" },
+	[MAX_FILE] = { "max-file", 0, "SIZE", "stop recording at this file size (K, M, G); the program runs on" },
+	{ .name = NULL },
+};
+
+static bool progress_shown;
+
+/* ---- what is typed ----------------------------------------------------------------------------------------- */
+
+static int parse_size(const char *word, uint64_t *ret, struct ht_err *err)
+{
+	static const char units[] = "KMGT";
+	char *end;
+	unsigned long long n = strtoull(word, &end, 10);
+	const char *unit = *end ? strchr(units, *end & ~0x20) : NULL;
+	unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+
+	if (word[0] < '0' || word[0] > '9' || (*end && (!unit || end[1])) || n == 0 || n > UINT64_MAX >> shift)
+		return ht_err_set(err, HT_EUSAGE, "--max-file=%s: not a size; write a number with K, M or G, as in 500M", word);
+	*ret = n << shift;
+	return 0;
+}
+
+static int read_options(const struct ht_given *given, struct ht_recording_options *o, struct ht_err *err)
+{
+	const char *overflow = given->option[OVERFLOW];
+
+	*o = (struct ht_recording_options){
+		.output = given->option[OUTPUT],
+		.version = HT_VERSION,
+		.policy = HT_POLICY_BLOCK,
+		.flags = given->option[NO_STACKS] ? 0 : HT_SESSION_STACKS,
+		.argv = given->word,
+	};
+	if (overflow && strcmp(overflow, "drop") == 0)
+		o->policy = HT_POLICY_DROP;
+	else if (overflow && strcmp(overflow, "block") != 0)
+		return ht_err_set(err, HT_EUSAGE, "--overflow=%s: neither block nor drop", overflow);
+	if (given->option[FREE_STACKS] && given->option[NO_STACKS])
+		return ht_err_set(err, HT_EUSAGE, "--free-stacks and --no-stacks contradict each other");
+	if (given->option[FREE_STACKS])
+		o->flags |= HT_SESSION_FREE_STACKS;
+	return given->option[MAX_FILE] ? parse_size(given->option[MAX_FILE], &o->max_bytes, err) : 0;
+}
+
+/* ---- what is seen meanwhile -------------------------------------------------------------------------------- */
+
+static void human(char *to, size_t room, uint64_t bytes)
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+	double v = (double)bytes;
+	unsigned unit = 0;
+
+	for (; v >= 1024 && unit < 4; unit++)
+		v /= 1024;
+	snprintf(to, room, unit ? "%.1f %s" : "%.0f %s", v, units[unit]);
+}
+
+static void show_progress(const struct ht_progress *p)
+{
+	char live[32], file[32];
+	double seconds = (double)p->elapsed_ns / 1e9;
+
+	human(live, sizeof(live), p->live_bytes);
+	human(file, sizeof(file), p->file_bytes);
+	fprintf(stderr, "\r\033[K%.1f s  %" PRIu64 " events  %.0f/s  live %s  file %s", seconds, p->calls,
+		seconds > 0 ? (double)p->calls / seconds : 0, live, file);
+	if (p->blocked_ns)
+		fprintf(stderr, "  blocked %.1f ms", (double)p->blocked_ns / 1e6);
+	if (p->lost)
+		fprintf(stderr, "  LOST %" PRIu64, p->lost);
+	fflush(stderr);
+	progress_shown = true;
+}
+
+static void clear_progress(void)
+{
+	if (progress_shown)
+		fputs("\r\033[K", stderr);
+	fflush(stderr);
+	progress_shown = false;
+}
+
+/* ---- what became of it ------------------------------------------------------------------------------------- */
+
+static void tell_shortcomings(const struct ht_recording_result *r)
+{
+	if (r->lost)
+		ht_warn(r->output, "%" PRIu64 " calls were lost; `heaptap verify` tells whose and when", r->lost);
+	if (r->damaged_streams)
+		ht_warn(r->output, "the program wrote into the recorder's memory: %" PRIu64 " threads are damaged", r->damaged_streams);
+	if (r->contexts_cut)
+		ht_warn(r->output, "%" PRIu64 " events lost their caller: the context tree is full", r->contexts_cut);
+	if (r->images_not_recorded)
+		ht_warn(r->output, "%u of the programs run is not recorded: %s", r->images_not_recorded, r->why_not_recorded);
+	else if (!r->images)
+		ht_warn(r->output, "the agent never spoke up: nothing was recorded");
+	if (r->never_waited)
+		ht_warn(r->output, "the program set a seccomp filter, so it was not made to wait when the recorder fell behind (--overflow=drop)");
+	if (r->slow_clock)
+		ht_warn(r->output, "this machine's time stamp counter is not invariant: times were read from the system, which is slow");
+	if (r->limit_reached)
+		ht_warn(r->output, "recording stopped at the size that --max-file allows; the program ran on");
+}
+
+static void tell(const struct ht_recording_result *r, bool terminal)
+{
+	char size[32];
+
+	tell_shortcomings(r);
+	if (terminal) {
+		human(size, sizeof(size), r->bytes);
+		fprintf(stderr, "heaptap: %" PRIu64 " events, %s -> %s\n", r->calls, size, r->output);
+	}
+	if (terminal && r->forked_children)
+		fprintf(stderr, "heaptap: %u forked children ran unrecorded\n", r->forked_children);
+}
+
+static int status_of(const struct ht_recording_result *r)
+{
+	if (r->write_failed)
+		return ht_complain_as(OWN_FAILURE, NULL, &r->write_error);
+	return WIFSIGNALED(r->status) ? 128 + WTERMSIG(r->status) : WEXITSTATUS(r->status);
+}
+
+static int run(const struct ht_given *given)
+{
+	struct ht_recording_options o;
+	struct ht_recording_result result;
+	struct ht_err err;
+	bool terminal = isatty(STDERR_FILENO);
+	int rc = read_options(given, &o, &err);
+
+	if (rc)
+		return ht_complain_as(OWN_FAILURE, NULL, &err);
+	if (terminal) {
+		o.progress = show_progress;
+		o.pausing = clear_progress;
+	}
+	rc = ht_recording_run(&o, &result, &err);
+	clear_progress();
+	if (rc == HT_ESYSTEM)
+		return ht_complain_as(OWN_FAILURE, NULL, &err);
+	if (rc)
+		return ht_complain(NULL, &err);
+	tell(&result, terminal);
+	return status_of(&result);
+}
+
+const struct ht_command ht_cmd_record = {
+	.name = "record",
+	.args = "[--] CMD [ARG...]",
+	.says = "run a program and record every heap call it makes",
+	.options = options,
+	.least = 1,
+	.most = -1,
+	.words_are_command = true,
+	.own_failure = OWN_FAILURE,
+	.run = run,
+};
