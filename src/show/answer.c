@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* answer.c -- opens a trace for a command and says on stderr what is wrong with it
+ *
+ * answer.h says who calls. What is wrong is said before the answer, so that nobody takes it for the whole one.
+ */
+#include "show/answer.h"
+
+#include <inttypes.h>
+
+#include "show/command.h"
+
+#define DAMAGES_SHOWN 10
+
+static void warn_of_damages(const char *path, const struct ht_model *t)
+{
+	const struct ht_damage *damage;
+	uint64_t damages = ht_model_damages(t, &damage);
+
+	for (uint64_t i = 0; i < damages && i < DAMAGES_SHOWN; i++)
+		ht_warn(path, "%s", damage[i].says);
+	if (damages > DAMAGES_SHOWN)
+		ht_warn(path, "%" PRIu64 " damages more", damages - DAMAGES_SHOWN);
+}
+
+int ht_answer_open(const char *path, struct ht_model **ret)
+{
+	struct ht_model *t;
+	struct ht_err err;
+
+	if (ht_model_open(path, &t, &err))
+		return ht_complain(path, &err);
+	warn_of_damages(path, t);
+	if (!t->has_session)
+		ht_warn(path, "the description of the recording is missing");
+	if (t->missing)
+		ht_warn(path, "%" PRIu64 " events are missing", t->missing);
+	if (!t->has_end)
+		ht_warn(path, "incomplete: the recording did not end properly");
+	*ret = t;
+	return 0;
+}
+
+int ht_answer_status(const struct ht_model *t)
+{
+	return ht_model_broken(t) ? HT_STATUS_DAMAGED : HT_STATUS_OK;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* answer.h -- what every command that answers from a trace does first and last
+ *
+ *   ht_answer_open()  ->  the command's own answer  ->  ht_answer_close()
+ *   complains             on stdout                     exit status: 4 if the answer may not be the whole one
+ *   warns of damages
+ */
+#ifndef HT_ANSWER_H
+#define HT_ANSWER_H
+
+#include "inspect/model.h"
+
+/* 0; or the exit status, after a complaint. Every damage is named on stderr. */
+int ht_answer_open(const char *path, struct ht_model **ret);
+
+/* HT_STATUS_OK or HT_STATUS_DAMAGED. */
+int ht_answer_status(const struct ht_model *t);
+
+#endif
