@@ -112,6 +112,14 @@ static int header_at(struct ht_reader *r, uint64_t offset, struct ht_block *ret,
 	return rc ? 1 : 0;
 }
 
+/* Blocks that were moved in the file are read in the order they were written. */
+static int by_number(const void *a, const void *b)
+{
+	const struct ht_block_at *x = a, *y = b;
+
+	return (x->number > y->number) - (x->number < y->number);
+}
+
 /* Goes to the next header behind offset, or to the end of the file. */
 static int resynchronise(struct ht_reader *r, uint64_t *offset, struct ht_err *err)
 {
@@ -158,11 +166,11 @@ static bool belongs(struct ht_reader *r, uint64_t offset, const struct ht_block 
 	if (b->session != r->session) {
 		snprintf(says, sizeof(says), "block at byte %" PRIu64 " is of another recording", offset);
 	} else if (seen_before(r, b->number)) {
-		snprintf(says, sizeof(says), "block at byte %" PRIu64 " has number %" PRIu64 ", as one before it", offset,
-			 b->number);
+		snprintf(says, sizeof(says), "block at byte %" PRIu64 " has number %" PRIu64 ", as one before it",
+			 offset, b->number);
 	} else if (b->number > expected && !r->hole) {
-		snprintf(says, sizeof(says), "block at byte %" PRIu64 ": %" PRIu64 " blocks are missing before it", offset,
-			 b->number - expected);
+		snprintf(says, sizeof(says), "block at byte %" PRIu64 ": %" PRIu64 " blocks are missing before it",
+			 offset, b->number - expected);
 		used = true;
 	} else if (b->number < expected) {
 		snprintf(says, sizeof(says), "block at byte %" PRIu64 " has number %" PRIu64 ", out of order", offset,
@@ -220,6 +228,8 @@ static int scan(struct ht_reader *r, struct ht_err *err)
 		if (rc)
 			return rc;
 	}
+	if (r->blocks)
+		qsort(r->block, r->blocks, sizeof(*r->block), by_number);
 	return 0;
 }
 
@@ -353,10 +363,10 @@ static int check_header(struct ht_reader *r, const struct ht_block_at *at, struc
 	if (rc)
 		return rc;
 	if (ret->number != at->number || ret->kind != at->kind || ret->stored_bytes != at->stored_bytes)
-		return ht_err_set(err, HT_EDAMAGED, "block at byte %" PRIu64 " changed while it was read",
-				  at->offset);
+		return ht_err_set(err, HT_EDAMAGED, "block at byte %" PRIu64 " changed while it was read", at->offset);
 	if (one_record(ret->kind) && ret->rows != 1)
-		return ht_err_set(err, HT_EDAMAGED, "block at byte %" PRIu64 " says %" PRIu32 " records, exactly 1 is allowed",
+		return ht_err_set(err, HT_EDAMAGED,
+				  "block at byte %" PRIu64 " says %" PRIu32 " records, exactly 1 is allowed",
 				  at->offset, ret->rows);
 	if (!ret->kind || ret->kind > HT_BLOCK_INDEX) {
 		ret->flags &= ~HT_BLOCK_ZSTD;
@@ -379,7 +389,7 @@ int ht_reader_payload(struct ht_reader *r, size_t i, struct ht_cursor *ret, stru
 		return rc;
 	if (got < want)
 		rc = ht_err_set(err, HT_EDAMAGED, "block at byte %" PRIu64 ": the file ends %zu bytes before its end",
-				 at->offset, want - got);
+				at->offset, want - got);
 	else
 		rc = check_header(r, at, &b, err);
 	if (!rc)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* read.h -- a trace file, opened: every block in file order, every damage named
+/* read.h -- a trace file, opened: every block in the order of its number, every damage named
  *
  * Caller: inspect/model.c, which looks at every payload once, and inspect/merge.c, which takes the rows again in order.
  *
