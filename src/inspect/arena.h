@@ -34,7 +34,8 @@ bool ht_arena_keep(struct ht_arena *a, struct ht_str *s);
 	}
 
 #define HT_LIST_ADD(list)                                                                                              \
-	(ht_arena_grow(&(list)->at, (list)->count, &(list)->cap, sizeof(*(list)->at)) ? &(list)->at[(list)->count++] : NULL)
+	(ht_arena_grow(&(list)->at, (list)->count, &(list)->cap, sizeof(*(list)->at)) ? &(list)->at[(list)->count++]   \
+										      : NULL)
 
 /* Makes room for one more item behind `count` in the array that the pointer at `array` points to, and zeroes it. */
 bool ht_arena_grow(void *array, size_t count, size_t *cap, size_t item_bytes);

@@ -126,7 +126,8 @@ int ht_merge_init(struct ht_merge *m, struct ht_model *t, uint64_t image, struct
 
 		if (s->image != image || !s->event_count)
 			continue;
-		m->heap[m->streams] = (struct ht_turn){ t->event_blocks.at[s->event_from].first_time_ticks, m->streams };
+		m->heap[m->streams] =
+			(struct ht_turn){ t->event_blocks.at[s->event_from].first_time_ticks, m->streams };
 		m->stream[m->streams++] = s;
 	}
 	m->turns = m->streams;

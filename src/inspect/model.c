@@ -602,7 +602,8 @@ const char *ht_model_function(const struct ht_model *t, uint32_t context)
 {
 	const struct ht_node_at *n = find_node(t, context);
 
-	return n && n->kind == HT_CONTEXT_FUNCTION && n->pc && n->pc < HT_FUNCTION_COUNT ? ht_function_name(n->pc) : NULL;
+	return n && n->kind == HT_CONTEXT_FUNCTION && n->pc && n->pc < HT_FUNCTION_COUNT ? ht_function_name(n->pc)
+											 : NULL;
 }
 
 bool ht_model_caller(const struct ht_model *t, uint32_t context, uint64_t *ret)

@@ -21,7 +21,7 @@ enum ht_event_kind { HT_EVENT_ALLOC, HT_EVENT_FREE, HT_EVENT_REALLOC, HT_EVENT_E
 struct ht_event {
 	enum ht_event_kind kind;
 	const struct ht_stream *stream;
-	uint64_t ticks;             /* realloc: of its end */
+	uint64_t ticks; /* realloc: of its end */
 	uint32_t context;
 	uint8_t heap, source;       /* enum ht_heap, enum ht_source */
 	bool failed;                /* alloc: no address; realloc: the old block lives on */
@@ -38,9 +38,9 @@ struct ht_observer {
 };
 
 struct ht_history {
-	uint64_t reordered;        /* releases taken before their turn, because two stamps were inverted */
-	uint64_t violations;       /* what no heap can have done */
-	uint64_t unknown_releases; /* of blocks whose birth may have been lost */
+	uint64_t reordered;               /* releases taken before their turn, because two stamps were inverted */
+	uint64_t violations;              /* what no heap can have done */
+	uint64_t unknown_releases;        /* of blocks whose birth may have been lost */
 	uint64_t live_blocks, live_bytes; /* at the end, of the last image */
 };
 

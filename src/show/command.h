@@ -24,7 +24,7 @@
 
 enum ht_status {
 	HT_STATUS_OK = 0,
-	HT_STATUS_BAD = 1,     /* answered, and the answer is bad news */
+	HT_STATUS_BAD = 1, /* answered, and the answer is bad news */
 	HT_STATUS_USAGE = 2,
 	HT_STATUS_SYSTEM = 3,
 	HT_STATUS_DAMAGED = 4, /* answered from a damaged or incomplete trace */
@@ -38,15 +38,16 @@ struct ht_option {
 };
 
 struct ht_given {
-	const char *option[HT_OPTIONS_MAX]; /* by place in the record's options; NULL: not given; "": a switch that was */
-	char **word;                        /* ends with NULL */
+	const char
+		*option[HT_OPTIONS_MAX]; /* by place in the record's options; NULL: not given; "": a switch that was */
+	char **word;                     /* ends with NULL */
 	int words;
 };
 
 struct ht_command {
 	const char *name;
-	const char *args; /* the words, as --help shows them: "FILE" */
-	const char *says; /* one line, lower case, no full stop */
+	const char *args;                /* the words, as --help shows them: "FILE" */
+	const char *says;                /* one line, lower case, no full stop */
 	const struct ht_option *options; /* ends with a record without name; NULL: none but --help */
 	int least, most;                 /* words; most < 0: any number */
 	bool words_are_command;          /* options end at the first word */

@@ -26,7 +26,7 @@ static void print_option(const struct ht_option *o)
 
 static void print_command(const struct ht_command *c)
 {
-	static const struct ht_option help = { .name = "help", .letter = 'h', .says = "say this" };
+	static const struct ht_option help = { .name = "help", .says = "say this" };
 
 	ht_outf("usage: heaptap %s [OPTION...] %s\n%s\n\n", c->name, c->args, c->says);
 	for (const struct ht_option *o = c->options; o && o->name; o++)
@@ -40,7 +40,8 @@ void ht_help_print(const struct ht_command *command)
 		print_command(command);
 		return;
 	}
-	ht_outf("usage: heaptap COMMAND [OPTION...] [WORD...]\nrecords every heap call of a program, and answers questions about them\n\n");
+	ht_outf("usage: heaptap COMMAND [OPTION...] [WORD...]\nrecords every heap call of a program, and answers "
+		"questions about them\n\n");
 	for (size_t i = 0; ht_commands[i]; i++)
 		ht_outf("  %-10s%s\n", ht_commands[i]->name, ht_commands[i]->says);
 	ht_outf("\n  %-10s%s\n  %-10s%s\n", "--version", "the version of heaptap", "--help", "say this");

@@ -61,15 +61,16 @@ static const struct ht_field fact_fields[] = {
 };
 
 static const struct ht_field image_fields[] = {
-	{ "image", "image", 0 },   { "time_ns", "joined", HT_FORM_NS }, { "pid", "process", 0 },
-	{ "status", "status", 0 }, { "exe", "program", 0 },             { "allocator", "allocator", 0 },
+	{ "image", "image", 0 },     { "time_ns", "joined", HT_FORM_NS },
+	{ "pid", "process", 0 },     { "status", "status", 0 },
+	{ "exe", "program", 0 },     { "allocator", "allocator", 0 },
 	{ "command", "command", 0 },
 };
 
 static const struct ht_field module_fields[] = {
-	{ "image", "image", 0 },   { "change", "change", 0 },         { "time_ns", NULL, 0 }, { "generation", NULL, 0 },
-	{ "start", "start", 0 },   { "end", "end", 0 },               { "offset", NULL, 0 },  { "path", "module", 0 },
-	{ "build_id", "build id", 0 },
+	{ "image", "image", 0 },   { "change", "change", 0 }, { "time_ns", NULL, 0 },
+	{ "generation", NULL, 0 }, { "start", "start", 0 },   { "end", "end", 0 },
+	{ "offset", NULL, 0 },     { "path", "module", 0 },   { "build_id", "build id", 0 },
 };
 
 static const struct ht_field thread_fields[] = {

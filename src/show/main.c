@@ -39,7 +39,6 @@ static void fill_tables(const struct ht_command *command, struct option *longs, 
 			*shorts++ = ':';
 	}
 	longs[n] = (struct option){ "help", no_argument, NULL, HELP };
-	*shorts++ = 'h';
 	*shorts = 0;
 }
 
@@ -65,14 +64,14 @@ static int usage(const struct ht_command *command, const char *what, const char 
 static int run_command(const struct ht_command *command, int argc, char **argv)
 {
 	struct option longs[HT_OPTIONS_MAX + 2] = { 0 };
-	char shorts[2 * HT_OPTIONS_MAX + 4];
+	char shorts[2 * HT_OPTIONS_MAX + 3];
 	struct ht_given given = { 0 };
 	int got;
 
 	fill_tables(command, longs, shorts);
 	opterr = 0;
 	while ((got = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
-		if (got == HELP || got == 'h') {
+		if (got == HELP) {
 			ht_help_print(command);
 			return ht_out_finish(HT_STATUS_OK);
 		}
@@ -104,7 +103,7 @@ int main(int argc, char **argv)
 		ht_outf("heaptap %s\n", HT_VERSION);
 		return ht_out_finish(HT_STATUS_OK);
 	}
-	if (!strcmp(name, "--help") || !strcmp(name, "-h"))
+	if (!strcmp(name, "--help"))
 		name = "help";
 	command = find_command(name);
 	if (!command)

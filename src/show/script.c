@@ -35,9 +35,9 @@ static const struct ht_field simple_fields[] = {
 };
 
 static const struct ht_field realloc_fields[] = {
-	{ .name = "time_ns" },     { .name = "begin_ns" }, { .name = "thread" },      { .name = "event" },
-	{ .name = "function" },    { .name = "heap" },     { .name = "source" },      { .name = "old_address" },
-	{ .name = "old_size" },    { .name = "new_address" }, { .name = "new_size" }, { .name = "failed" },
+	{ .name = "time_ns" },  { .name = "begin_ns" },    { .name = "thread" },   { .name = "event" },
+	{ .name = "function" }, { .name = "heap" },        { .name = "source" },   { .name = "old_address" },
+	{ .name = "old_size" }, { .name = "new_address" }, { .name = "new_size" }, { .name = "failed" },
 	{ .name = "caller" },
 };
 

@@ -200,8 +200,8 @@ void ht_table_text(const struct ht_table *t)
 	for (size_t row = 0; row < rows; row++)
 		for (size_t f = 0; f < t->fields; f++)
 			if (t->field[f].title)
-				put_cell(write_text(cell, &t->field[f], value_at(t, row, f)), width[f], stands_right(t, f),
-					 f == last);
+				put_cell(write_text(cell, &t->field[f], value_at(t, row, f)), width[f],
+					 stands_right(t, f), f == last);
 	free(width);
 }
 
