@@ -4,7 +4,7 @@
 # And the golden files are what their maker makes: bytes, answers and the document cannot drift apart unnoticed.
 . "$(dirname "$0")/lib.sh"
 export PYTHONDONTWRITEBYTECODE=1
-/usr/bin/python3 -c 'import xxhash, zstandard' 2>/dev/null || skip "python3-xxhash or python3-zstandard is not installed"
+/usr/bin/python3 -c 'import xxhash, zstandard' 2>/dev/null || skip "python3-xxhash, python3-zstandard are not installed"
 golden=$TOP/tests/golden
 status=0
 

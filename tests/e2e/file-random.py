@@ -27,10 +27,10 @@ class Thread:
     def __init__(self, dice, number, image):
         self.dice, self.number, self.image = dice, number, image
         self.seq = self.calls = self.lost = 0
-        self.ticks = dice.randrange(1000)
+        self.ticks = dice.choice((0, 10, 400))
 
     def row(self, kind, address, size):
-        self.ticks += self.dice.choice((0, 1, 10, 400, 3000))
+        self.ticks += self.dice.choice((0, 10, 10, 400, 3000))
         self.calls += kind in CALLS
         context = self.dice.choice((make.M, make.F, make.R, make.C, make.N, make.D, 0))
         return kind, self.ticks, context, address, size, self.dice.randrange(4), self.dice.randrange(7)

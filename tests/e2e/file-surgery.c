@@ -10,11 +10,13 @@
  *
  * "Read" means: payload equal, byte for byte, to that in the whole file, and all rows of an EVENTS block decoded.
  */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "format/columns.h"
 #include "format/layout.h"
@@ -34,6 +36,7 @@ static size_t pieces;
 static uint8_t whole[FILE_MAX];
 static size_t bytes;
 static const char *scratch;
+static int scratch_fd;
 static unsigned failures;
 
 static void complain(const char *what, size_t at, const char *says)
@@ -43,11 +46,10 @@ static void complain(const char *what, size_t at, const char *says)
 		exit(1);
 }
 
-static void write_scratch(const uint8_t *from, size_t len)
+/* The scratch file becomes these bytes up to `to`, from `from` on; what is before stays. */
+static void write_scratch(const uint8_t *data, size_t from, size_t to)
 {
-	FILE *f = fopen(scratch, "wb");
-
-	if (!f || fwrite(from, 1, len, f) != len || fclose(f)) {
+	if (pwrite(scratch_fd, data + from, to - from, (off_t)from) != (ssize_t)(to - from)) {
 		perror(scratch);
 		exit(3);
 	}
@@ -168,7 +170,7 @@ static void cut_everywhere(void)
 				inside = piece[i].offset;
 			}
 		}
-		write_scratch(whole, cut);
+		write_scratch(whole, cut - 1, cut);
 		expect("cut", cut, expected, damaged, inside);
 	}
 }
@@ -189,9 +191,10 @@ static void flip_everywhere(void)
 			inside = piece[i].offset;
 		}
 		whole[bit / 8] ^= (uint8_t)(1 << bit % 8);
-		write_scratch(whole, bytes);
-		whole[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		write_scratch(whole, bit / 8, bit / 8 + 1);
 		expect("bit", bit, expected, damaged, inside);
+		whole[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		write_scratch(whole, bit / 8, bit / 8 + 1);
 	}
 }
 
@@ -200,6 +203,7 @@ int main(int argc, char **argv)
 	if (argc != 3)
 		return 2;
 	scratch = argv[2];
+	scratch_fd = open(scratch, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	load(argv[1]);
 	if (failures)
 		return 1;

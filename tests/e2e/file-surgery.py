@@ -5,8 +5,8 @@
   file-surgery.py GOLDEN    run by file-surgery.sh in a scratch folder; $HEAPTAP is the program
 
     every.htap --> cuts, flips   a sample; both readers agree, and there are never fewer events as the cut moves right
-               --> rearranged    each block dropped, doubled, swapped with the next, moved to the end; joined with
-                                 itself and with another recording: docs/trace-format.md, 3.1, gives the number of damages
+               --> rearranged    each block dropped, doubled, swapped with the next, moved to the end; the file joined
+                                 with itself and with another recording: docs/trace-format.md, 3.1, counts the damages
 """
 import os
 import sys
