@@ -32,7 +32,8 @@ static const struct ht_field fact_fields[] = {
 	{ "start", "began", 0 },
 	{ "start_realtime_ns", NULL, 0 },
 	{ "duration_ns", "lasted", HT_FORM_NS },
-	{ "end_reason", "ended because", 0 },
+	{ "end_reason", NULL, 0 },
+	{ NULL, "ended because", 0 },
 	{ "end_status", "with status", 0 },
 	{ "events", "events", 0 },
 	{ "allocs", "  allocations", 0 },
@@ -61,10 +62,10 @@ static const struct ht_field fact_fields[] = {
 };
 
 static const struct ht_field image_fields[] = {
-	{ "image", "image", 0 },     { "time_ns", "joined", HT_FORM_NS },
-	{ "pid", "process", 0 },     { "status", "status", 0 },
-	{ "exe", "program", 0 },     { "allocator", "allocator", 0 },
-	{ "command", "command", 0 },
+	{ "image", "image", 0 },         { "time_ns", "joined", HT_FORM_NS },
+	{ "pid", "process", 0 },         { "status", NULL, 0 },
+	{ NULL, "status", 0 },           { "exe", "program", 0 },
+	{ "allocator", "allocator", 0 }, { "command", "command", 0 },
 };
 
 static const struct ht_field module_fields[] = {
@@ -92,12 +93,22 @@ static const char *word_for(const char *const *words, size_t count, uint64_t n)
 static const char *const clock_words[] = { NULL, "time stamp counter", "monotonic" };
 static const char *const policy_words[] = { NULL, "block", "drop" };
 static const char *const change_words[] = { NULL, "mapped", "unmapped" };
+/* For programs, and for people. */
+static const char *const end_names[] = {
+	[HT_END_EXIT] = "exit",         [HT_END_SIGNAL] = "signal", [HT_END_LIMIT] = "limit",
+	[HT_END_WRITE] = "write_error", [HT_END_ASKED] = "asked",
+};
 static const char *const end_words[] = {
 	[HT_END_EXIT] = "the process exited",
 	[HT_END_SIGNAL] = "the process was killed by a signal",
 	[HT_END_LIMIT] = "the file reached its limit",
 	[HT_END_WRITE] = "the file could not be written",
 	[HT_END_ASKED] = "the recorder was asked to stop",
+};
+static const char *const image_names[] = {
+	[HT_IMAGE_STATE_RECORDED] = "recorded", [HT_IMAGE_STATE_OWN_ALLOCATOR] = "own_allocator",
+	[HT_IMAGE_STATE_NO_WIPE] = "no_wipe",   [HT_IMAGE_STATE_NO_LIBC] = "no_allocator",
+	[HT_IMAGE_STATE_UNSEEN] = "unseen",
 };
 static const char *const image_words[] = {
 	[HT_IMAGE_STATE_RECORDED] = "recorded",
@@ -158,6 +169,7 @@ static void add_target(struct ht_table *t, struct ht_model *m, char *date, size_
 	ht_table_add(t, ht_if(m->has_session, date_of(s->start_realtime_ns, date, cap)));
 	ht_table_add(t, ht_if(m->has_session, ht_number(s->start_realtime_ns)));
 	ht_table_add(t, ht_if(m->has_session, ht_number(ht_clock_time_ns(&m->clock, last))));
+	ht_table_add(t, ht_if(m->has_end, WORD(end_names, m->end.reason)));
 	ht_table_add(t, ht_if(m->has_end, WORD(end_words, m->end.reason)));
 	ht_table_add(t, ht_if(has_status, ht_number(m->end.status)));
 }
@@ -210,6 +222,7 @@ static void add_images(struct ht_table *t, struct ht_model *m)
 		ht_table_add(t, ht_number(image->image));
 		ht_table_add(t, ht_number(ht_clock_time_ns(&m->clock, image->ticks)));
 		ht_table_add(t, ht_number(image->pid));
+		ht_table_add(t, WORD(image_names, image->status));
 		ht_table_add(t, WORD(image_words, image->status));
 		ht_table_add(t, ht_string(image->exe));
 		ht_table_add(t, ht_if(image->allocator.len, ht_string(image->allocator)));

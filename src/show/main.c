@@ -57,7 +57,8 @@ static int usage(const struct ht_command *command, const char *what, const char 
 	struct ht_err err;
 	int status = command->own_failure ? command->own_failure : HT_STATUS_USAGE;
 
-	ht_err_set(&err, HT_EUSAGE, "%s; see: heaptap help %s", what, command->name);
+	ht_err_set(&err, HT_EUSAGE, "%s; see: heaptap help%s%s", what, command == &ht_cmd_help ? "" : " ",
+		   command == &ht_cmd_help ? "" : command->name);
 	return ht_complain_as(status, word, &err);
 }
 
@@ -78,7 +79,8 @@ static int run_command(const struct ht_command *command, int argc, char **argv)
 		if (got == ':')
 			return usage(command, "this option needs a value", argv[optind - 1]);
 		if (got == '?')
-			return usage(command, "no such option", argv[optind - 1]);
+			return usage(command, optopt >= FIRST_LONG ? "this option takes no value" : "no such option",
+				     argv[optind - 1]);
 		given.option[place_of(command, got)] = optarg ? optarg : "";
 	}
 	given.word = argv + optind;

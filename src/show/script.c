@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* script.c -- `heaptap script FILE`: every event in replay order, one line each
  *
- *   0.000123456      1  malloc            24  0x55d0c2a0                 main
- *   0.000124001      1  realloc           48  0x55d0c2c0  was 0x55d0c2a0 (24)   main
- *   0.000125780      2  free              48  0x55d0c2c0                 main
+ *   0.000123456      1  alloc    malloc         24  0x55d0c2a0  main   from 0x55d0b1f4
+ *   0.000124001      1  realloc  realloc        48  0x55d0c2c0  main   from 0x55d0b210  was 0x55d0c2a0 of 24
+ *   0.000125780      2  free     free           48  0x55d0c2c0  main   from 0x55d0b240
  *
  * With --json the same as JSON Lines. Replay calls print_text() or print_json() for each event; nothing is kept.
  */
@@ -135,11 +135,11 @@ static int print_text(void *state, const struct ht_event *e, struct ht_err *err)
 	uint64_t ns = ht_clock_time_ns(&s->model->clock, e->ticks), pc;
 	const char *function = ht_model_function(s->model, e->context), *heap = heap_name(e);
 
-	ht_outf("%6" PRIu64 ".%09" PRIu64 "  %5" PRIu64 "  %-8s %-16s", ns / 1000000000, ns % 1000000000,
+	ht_outf("%6" PRIu64 ".%09" PRIu64 "  %5" PRIu64 "  %-8s  %-16s", ns / 1000000000, ns % 1000000000,
 		e->stream->number, event_name[e->kind], function ? function : "?");
 	print_number(e->has_size, e->size);
 	print_address(e->has_address, e->address, e->failed ? "failed" : "freed");
-	ht_outf("  %-5s", heap ? heap : "?");
+	ht_outf("  %s", heap ? heap : "?");
 	if (ht_model_caller(s->model, e->context, &pc))
 		ht_outf("  from 0x%" PRIx64, pc);
 	if (e->has_old)

@@ -152,10 +152,10 @@ static void print_threads(struct ht_account *a)
 	ht_table_fini(&t);
 }
 
-static void print_reason(uint64_t count, const char *what)
+static void print_reason(uint64_t count, const char *one, const char *many)
 {
 	if (count)
-		ht_outf("  %" PRIu64 " %s\n", count, what);
+		ht_outf("  %" PRIu64 " %s\n", count, count == 1 ? one : many);
 }
 
 static void print_verdict(const struct ht_model *m, const struct ht_account *a)
@@ -164,15 +164,18 @@ static void print_verdict(const struct ht_model *m, const struct ht_account *a)
 		ht_out_text("complete: every call is here, and the history is possible\n");
 		return;
 	}
-	ht_out_text("NOT COMPLETE:\n");
-	print_reason(!m->has_session, "description of the recording is missing");
-	print_reason(!m->has_end, "end is missing: the recording did not end properly");
-	print_reason(a->damages, "damaged places in the file");
-	print_reason(a->missing, "events missing from the file");
-	print_reason(a->sums.lost, "calls lost while recording");
-	print_reason(m->losses.count, "records of losses");
-	print_reason(a->open, "threads whose account does not close");
-	print_reason(a->history.violations, "events that no heap can have done");
+	ht_out_text("NOT COMPLETE\n");
+	if (!m->has_session)
+		ht_out_text("  the description of the recording is missing\n");
+	if (!m->has_end)
+		ht_out_text("  the end is missing: the recording did not end properly\n");
+	print_reason(a->damages, "damaged place in the file", "damaged places in the file");
+	print_reason(a->missing, "event missing from the file", "events missing from the file");
+	print_reason(a->sums.lost, "call lost while recording", "calls lost while recording");
+	if (m->losses.count && !a->sums.lost)
+		ht_out_text("  losses are recorded that no account has\n");
+	print_reason(a->open, "thread whose account does not close", "threads whose account does not close");
+	print_reason(a->history.violations, "event that no heap can have done", "events that no heap can have done");
 }
 
 static int run(const struct ht_given *given)
