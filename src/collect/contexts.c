@@ -17,7 +17,7 @@
 #define DEPTH_MAX 4200 /* frames of the deepest stack, its function and its end */
 #define AHEAD 32768u   /* nodes; 512 KiB */
 
-int ht_contexts_init(struct ht_contexts *c, struct ht_session *s, struct ht_trace *t, struct ht_modules *m, struct ht_err *err)
+int ht_contexts_init(struct ht_contexts *c, struct ht_session *s, struct ht_trace *t, struct ht_mappings *m, struct ht_err *err)
 {
 	*c = (struct ht_contexts){ .session = s, .trace = t, .modules = m };
 	c->known = calloc(s->node_capacity, 1);
@@ -86,7 +86,7 @@ bool ht_contexts_learn(struct ht_contexts *c, uint32_t context)
 		ht_trace_put_context(c->trace, m);
 		c->known[m->context] = (uint8_t)(m->kind + 1);
 		if (m->kind == HT_NODE_CALLER || m->kind == HT_NODE_EXACT)
-			ht_modules_want(c->modules, m->pc);
+			ht_mappings_want(c->modules, m->pc);
 	}
 	return true;
 }

@@ -1,31 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* drain.c -- follows each slot's ring from tail to head
+/* drain.c -- takes cells out of the channel: which slots there are, what their rings hold, when they end
  *
- *   segment a: [ THREAD .. cells .. LINK ] ──seg_next──► segment b: [ cells ..          ]
- *                              ^tail                                       ^head
+ * Called by: recording.c: a round every few milliseconds, reaping every 100 ms, close at the end.
  *
- * A round costs one look at each living thread's head. The table of slots is looked through only when `claims` moved. A slot
- * changes hands inside its ring by a THREAD cell (a new thread on the old one's stack), or through FREE, where first_head and first_segment start anew.
+ *   slot LIVE ──► ring: first_segment ─► seg_next ─► seg_next ... up to head        each segment copied, then decoded (C3)
+ *                   └── thread gone ──► REAPING ──► followed to head, account closed ──► FREE
+ *
+ * A thread is gone when the kernel knows no thread of that id in the process; when the id was seen again in a newer slot; when its
+ * image is. A ring that breaks a rule is never looked at again but to close its account, and from then on no thread waits for room: what
+ * it holds does not come back.
  */
 #include "collect/drain.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-int ht_drain_init(struct ht_drain *d, struct ht_session *s, struct ht_pool *p, struct ht_streams *streams, struct ht_err *err)
+#include "collect/proc.h"
+
+#define TID_LIMIT ((1u << 22) + 1)
+#define RENAME_AT_ONCE 64u
+#define AGREE_TRIES 100
+#define REFILL_AFTER 256u /* segments given back: threads may be waiting */
+
+int ht_drain_init(struct ht_drain *d, struct ht_err *err)
 {
-	*d = (struct ht_drain){ .session = s, .pool = p, .streams = streams };
-	d->ring_of = calloc(s->slot_count, sizeof(*d->ring_of));
-	d->rings = calloc(s->slot_count, sizeof(*d->rings));
-	return d->ring_of && d->rings ? 0 : ht_err_sys(err, "no memory for the table of threads");
+	d->of_slot = calloc(d->session->slot_count, sizeof(*d->of_slot));
+	d->active = malloc(d->session->slot_count * sizeof(*d->active));
+	d->by_tid = calloc(TID_LIMIT, sizeof(*d->by_tid));
+	d->copy = malloc(HT_SEGMENT_BYTES);
+	if (d->of_slot && d->active && d->by_tid && d->copy)
+		return 0;
+	ht_drain_fini(d);
+	return ht_err_set(err, HT_ESYSTEM, "out of memory");
 }
 
 void ht_drain_fini(struct ht_drain *d)
 {
-	for (uint32_t i = 0; i < d->rings_len; i++)
-		free(d->rings[i]);
-	free(d->ring_of);
-	free(d->rings);
+	for (uint32_t i = 0; d->of_slot && i < d->active_count; i++)
+		free(d->of_slot[d->active[i]]);
+	free(d->of_slot);
+	free(d->active);
+	free(d->by_tid);
+	free(d->copy);
+	*d = (struct ht_drain){ 0 };
 }
 
 static struct ht_slot *slot_of(const struct ht_drain *d, const struct ht_ring *r)
@@ -33,238 +50,291 @@ static struct ht_slot *slot_of(const struct ht_drain *d, const struct ht_ring *r
 	return &d->session->slots[r->slot];
 }
 
-/* After the head: an event counted there has raised `entered` before. */
-static struct ht_counters read_counters(const struct ht_slot *slot)
+static void damage(struct ht_drain *d, struct ht_ring *r)
 {
-	/* relaxed: they may run ahead of the head that was read, by the calls of that moment; a closing reads until they stand */
-	return (struct ht_counters){
-		.entered = atomic_load_explicit(&slot->entered, memory_order_relaxed),
-		.counted_only = atomic_load_explicit(&slot->counted_only, memory_order_relaxed),
-		.lost = atomic_load_explicit(&slot->lost, memory_order_relaxed),
-		.nested = atomic_load_explicit(&slot->nested, memory_order_relaxed),
-		.blocked_ticks = atomic_load_explicit(&slot->blocked_ticks, memory_order_relaxed),
-	};
+	r->damaged = true;
+	d->damaged++;
+	ht_session_never_wait(d->session);
 }
 
-/* ---- one ring ---------------------------------------------------------------------------------------------- */
+/* ---- following a ring -------------------------------------------------------------------------------------- */
 
-/* The ring breaks a rule. Its thread may go on writing; nothing of it is read again before the slot is free. */
-static void give_up(struct ht_drain *d, struct ht_ring *r)
+/* Enters the ring's thread in by_tid; of two slots with one thread id the one that began later has the living thread. */
+static void note_tid(struct ht_drain *d, struct ht_ring *r)
 {
-	if (r->stream)
-		r->stream->damaged = true;
-	d->streams->damaged++;
-	if (r->segment != HT_NONE)
-		ht_pool_give(d->pool, r->segment);
-	r->segment = HT_NONE;
+	const struct ht_stream *mine = r->decoder.stream;
+	uint32_t *entry;
+	struct ht_ring *other;
+
+	if (!mine || mine->tid == r->known_tid)
+		return;
+	entry = &d->by_tid[mine->tid];
+	other = *entry ? d->of_slot[*entry - 1] : NULL;
+	r->known_tid = mine->tid;
+	r->replaced_tid = 0;
+	if (other && other != r && other->known_tid == mine->tid && other->decoder.stream) {
+		if (other->decoder.stream->first_ticks > mine->first_ticks) {
+			r->replaced_tid = mine->tid;
+			return;
+		}
+		other->replaced_tid = mine->tid;
+	}
+	*entry = r->slot + 1;
 }
 
-static void begin_thread(struct ht_drain *d, struct ht_ring *r, const struct ht_cell cells[HT_THREAD_CELLS])
+static bool next_segment(struct ht_drain *d, struct ht_ring *r)
 {
-	struct ht_counters at = {
-		cells[1].word[0], cells[1].word[1], cells[2].word[0], cells[2].word[1], cells[3].word[0],
-	};
-
-	if (r->stream)
-		ht_stream_close(r->stream, &at, cells[0].word[1]);
-	r->stream = ht_stream_create(d->streams, ht_cell_context(cells[0]), slot_of(d, r)->image, cells[0].word[1], &at);
-	if (!r->stream)
-		give_up(d, r); /* no memory: this thread's events are lost to us, its account says how many */
-}
-
-static bool follow_link(struct ht_drain *d, struct ht_ring *r)
-{
-	/* relaxed: published with the head */
+	/* relaxed: published with the head that was acquired */
 	uint32_t next = atomic_load_explicit(&d->session->seg_next[r->segment], memory_order_relaxed) - 1;
 
 	if (!ht_pool_take(d->pool, next, r->slot))
 		return false;
 	ht_pool_give(d->pool, r->segment);
 	r->segment = next;
-	r->tail = (r->tail / HT_SEGMENT_CELLS + 1) * HT_SEGMENT_CELLS;
+	r->at = (r->at / HT_SEGMENT_CELLS + 1) * HT_SEGMENT_CELLS;
+	if (d->pool->chain_len >= REFILL_AFTER)
+		ht_pool_refill(d->pool);
 	return true;
 }
 
-/* Cells from tail up to `end`, all in one segment. False: a rule is broken. */
-static bool take_cells(struct ht_drain *d, struct ht_ring *r, uint64_t end)
+/* The rest of the segment that `at` is in, as far as published. */
+static bool take_segment(struct ht_drain *d, struct ht_ring *r, uint64_t head)
 {
-	const struct ht_cell *segment = d->session->segments + (size_t)r->segment * HT_SEGMENT_CELLS;
-	struct ht_cell cells[HT_SEGMENT_CELLS];
-	uint32_t n = (uint32_t)(end - r->tail), at = 0;
+	uint32_t place = (uint32_t)(r->at % HT_SEGMENT_CELLS);
+	uint32_t count = head - r->at < HT_SEGMENT_CELLS - place ? (uint32_t)(head - r->at) : HT_SEGMENT_CELLS - place;
 
-	memcpy(cells, segment + r->tail % HT_SEGMENT_CELLS, n * sizeof(cells[0])); /* D1 */
-	while (at < n) {
-		unsigned kind = ht_cell_kind(cells[at]);
-
-		if (kind == HT_CELL_LINK)
-			return r->tail += at, follow_link(d, r);
-		if (kind == HT_CELL_THREAD) {
-			if (n - at < HT_THREAD_CELLS)
-				return false;
-			begin_thread(d, r, cells + at);
-			if (r->segment == HT_NONE)
-				return true;
-			at += HT_THREAD_CELLS;
-			continue;
-		}
-		if (!r->stream)
-			return false;
-		ht_stream_cell(r->stream, cells[at++]);
+	memcpy(d->copy, d->session->segments + (size_t)r->segment * HT_SEGMENT_CELLS + place, count * sizeof(struct ht_cell));
+	switch (ht_decode(&r->decoder, d->copy, count)) {
+	case HT_DECODED_ALL:
+		r->at += count;
+		return r->at % HT_SEGMENT_CELLS != 0; /* a segment ends with a link */
+	case HT_DECODED_LINK:
+		return next_segment(d, r) && r->at <= head;
+	default:
+		return false;
 	}
-	r->tail = end;
-	return end % HT_SEGMENT_CELLS != 0; /* a full segment ends with a link */
 }
 
-static uint64_t drain_ring(struct ht_drain *d, struct ht_ring *r)
+static uint64_t follow(struct ht_drain *d, struct ht_ring *r)
 {
-	/* acquire: pairs with the publishing in agent/agent.h:ht_emit */
-	uint64_t head = atomic_load_explicit(&slot_of(d, r)->head, memory_order_acquire), from = r->tail;
+	struct ht_slot *slot = slot_of(d, r);
+	/* acquire: pairs with the publishing store in agent/agent.h:ht_emit() (C2) */
+	uint64_t head = atomic_load_explicit(&slot->head, memory_order_acquire);
+	uint64_t from = r->at;
 
-	if (r->segment == HT_NONE || head == r->tail)
+	if (head == from || r->damaged)
 		return 0;
-	if (head - r->tail > (uint64_t)d->session->segment_count * HT_SEGMENT_CELLS) {
-		give_up(d, r);
-		return 0;
-	}
-	while (r->segment != HT_NONE && r->tail < head) {
-		uint64_t end = (r->tail / HT_SEGMENT_CELLS + 1) * HT_SEGMENT_CELLS;
-
-		if (!take_cells(d, r, end < head ? end : head))
-			give_up(d, r);
-	}
-	atomic_store_explicit(&slot_of(d, r)->tail, r->tail, memory_order_relaxed); /* for debuggers */
-	return r->tail - from;
+	if (head < from || head - from > (uint64_t)d->session->segment_count * HT_SEGMENT_CELLS)
+		damage(d, r);
+	while (!r->damaged && r->at < head)
+		if (!take_segment(d, r, head))
+			damage(d, r);
+	atomic_store_explicit(&slot->tail, r->at, memory_order_relaxed); /* for debuggers */
+	note_tid(d, r);
+	return r->at - from;
 }
 
-/* ---- slots that change hands ------------------------------------------------------------------------------- */
+/* ---- slots ------------------------------------------------------------------------------------------------- */
 
-static void open_ring(struct ht_drain *d, uint32_t slot, uint32_t word)
+/* The slot is LIVE, so first_segment and first_head stand until we free it. */
+static void begin(struct ht_drain *d, uint32_t number)
 {
-	struct ht_slot *s = &d->session->slots[slot];
+	struct ht_slot *slot = &d->session->slots[number];
 	struct ht_ring *r = calloc(1, sizeof(*r));
-	uint32_t segment = s->first_segment;
 
 	if (!r)
-		return; /* tried again when claims move; events wait in the ring */
-	*r = (struct ht_ring){ .slot = slot, .word = word, .tail = s->first_head, .segment = HT_NONE };
-	if (r->tail % HT_SEGMENT_CELLS == 0 && ht_pool_take(d->pool, segment, slot))
-		r->segment = segment;
-	else
-		d->streams->damaged++;
-	d->ring_of[slot] = r;
-	d->rings[d->rings_len++] = r;
+		return; /* the next look finds it again */
+	r->slot = number;
+	r->decoder.streams = d->streams;
+	r->decoder.image = *(volatile uint32_t *)&slot->image;
+	r->at = *(volatile uint64_t *)&slot->first_head;
+	r->segment = *(volatile uint32_t *)&slot->first_segment;
+	d->of_slot[number] = r;
+	d->active[d->active_count++] = number;
+	if (r->decoder.image > d->images->count)
+		ht_images_read(d->images);
+	if (!ht_pool_take(d->pool, r->segment, number)) {
+		r->segment = HT_NONE;
+		damage(d, r);
+	} else if (r->decoder.image == 0 || r->decoder.image > d->images->count || r->at % HT_SEGMENT_CELLS) {
+		damage(d, r);
+	}
 }
 
-static void look_for_claims(struct ht_drain *d)
+static void look_for_slots(struct ht_drain *d)
 {
-	/* acquire: pairs with the release in agent/thread.c:settle */
+	/* acquire: pairs with the release in agent/thread.c:settle() */
 	uint32_t claims = atomic_load_explicit(&d->session->channel->claims, memory_order_acquire);
 
 	if (claims == d->claims)
 		return;
 	d->claims = claims;
-	for (uint32_t i = 0; i < d->session->slot_count; i++) {
-		/* acquire: pairs with the release that made it LIVE; the identity is readable */
-		uint32_t word = atomic_load_explicit(&d->session->slots[i].state, memory_order_acquire);
-
-		if (HT_SLOT_STATE(word) == HT_SLOT_LIVE && !d->ring_of[i])
-			open_ring(d, i, word);
-	}
+	for (uint32_t i = 0; i < d->session->slot_count; i++)
+		if (!d->of_slot[i] &&
+		    HT_SLOT_STATE(atomic_load_explicit(&d->session->slots[i].state, memory_order_acquire)) == HT_SLOT_LIVE)
+			begin(d, i); /* acquire: as above */
 }
 
 uint64_t ht_drain_round(struct ht_drain *d)
 {
 	uint64_t cells = 0;
 
-	look_for_claims(d);
-	for (uint32_t i = 0; i < d->rings_len; i++)
-		cells += drain_ring(d, d->rings[i]);
+	look_for_slots(d);
+	for (uint32_t i = 0; i < d->active_count; i++)
+		cells += follow(d, d->of_slot[d->active[i]]);
 	return cells;
 }
 
-void ht_drain_flush(struct ht_drain *d, uint64_t now_ns, uint64_t age_ns)
-{
-	for (uint32_t i = 0; i < d->rings_len; i++) {
-		struct ht_ring *r = d->rings[i];
+/* ---- the end of a ring ------------------------------------------------------------------------------------- */
 
-		if (now_ns - r->flushed_ns < age_ns)
-			continue;
-		r->flushed_ns = now_ns;
-		if (r->stream)
-			ht_stream_flush(r->stream);
-	}
+static struct ht_counters read_once(const struct ht_slot *slot)
+{
+	return (struct ht_counters){
+		.entered = atomic_load_explicit(&slot->entered, memory_order_acquire),
+		.counted_only = atomic_load_explicit(&slot->counted_only, memory_order_acquire),
+		.lost = atomic_load_explicit(&slot->lost, memory_order_acquire),
+		.nested = atomic_load_explicit(&slot->nested, memory_order_acquire),
+		.blocked_ticks = atomic_load_explicit(&slot->blocked_ticks, memory_order_acquire),
+	};
 }
 
-/* ---- the end of a thread ----------------------------------------------------------------------------------- */
+/* Head first, then the counters, until nothing moved between two readings; a living thread may be anywhere. */
+static struct ht_counters read_counters(struct ht_drain *d, struct ht_ring *r)
+{
+	const struct ht_slot *slot = slot_of(d, r);
+	struct ht_counters now = read_once(slot), before;
 
-/* Nobody writes to the slot any more, or what is written from now on is not listened to. */
-static void close_ring(struct ht_drain *d, struct ht_ring *r)
+	for (int i = 0; i < AGREE_TRIES; i++) {
+		follow(d, r);
+		before = now;
+		now = read_once(slot);
+		if (!memcmp(&before, &now, sizeof(now)) && (r->damaged || atomic_load(&slot->head) == r->at))
+			break;
+	}
+	return now;
+}
+
+static void close_account(struct ht_drain *d, struct ht_ring *r)
+{
+	struct ht_counters end = read_counters(d, r);
+	struct ht_stream *st = r->decoder.stream;
+
+	if (!st && r->damaged) {
+		struct ht_counters none = { 0 };
+
+		/* its thread was never made out: all the slot ever counted is missing */
+		st = ht_streams_open(d->streams, *(volatile uint32_t *)&slot_of(d, r)->tid, d->images->count, 0, &none);
+	}
+	if (st)
+		ht_streams_close(d->streams, st, &end, r->damaged);
+	r->decoder.stream = NULL;
+}
+
+static bool is_gone(struct ht_drain *d, const struct ht_ring *r, uint32_t tid)
+{
+	if (r->decoder.image < d->images->count)
+		return true;
+	return tid == r->replaced_tid || !ht_proc_thread_exists(d->pid, (pid_t)tid);
+}
+
+/* The state is read first: if the slot changes hands after that, the compare-and-swap fails. What changed before is known after following. */
+static bool reap(struct ht_drain *d, struct ht_ring *r)
 {
 	struct ht_slot *slot = slot_of(d, r);
-	struct ht_counters before, now;
-	int tries = 0;
+	uint32_t word = atomic_load_explicit(&slot->state, memory_order_acquire); /* pairs with settle() */
+	uint32_t tid = *(volatile uint32_t *)&slot->tid;
 
-	do { /* a call in flight while the recording is stopped: until head and counters agree, C4 */
-		before = read_counters(slot);
-		drain_ring(d, r);
-		now = read_counters(slot);
-	} while (memcmp(&before, &now, sizeof(now)) && ++tries < 1000);
-	if (r->stream)
-		ht_stream_close(r->stream, &now, ht_clock_ticks(d->streams->clock));
+	if (HT_SLOT_STATE(word) != HT_SLOT_LIVE || tid == 0 || tid >= TID_LIMIT)
+		return false;
+	follow(d, r);
+	if (!is_gone(d, r, tid))
+		return false;
+	if (!atomic_compare_exchange_strong_explicit(&slot->state, &word, HT_SLOT_NEXT(word, HT_SLOT_REAPING), memory_order_acq_rel,
+						     memory_order_acquire))
+		return false;
+	close_account(d, r);
 	if (r->segment != HT_NONE)
 		ht_pool_give(d->pool, r->segment);
-}
-
-static void forget(struct ht_drain *d, uint32_t i)
-{
-	struct ht_ring *r = d->rings[i];
-
-	d->ring_of[r->slot] = NULL;
-	d->rings[i] = d->rings[--d->rings_len];
+	if (r->known_tid && d->by_tid[r->known_tid] == r->slot + 1)
+		d->by_tid[r->known_tid] = 0;
+	d->of_slot[r->slot] = NULL;
+	word = HT_SLOT_NEXT(word, HT_SLOT_REAPING);
+	/* release: pairs with the acquire in agent/thread.c:find_slot() (D2) */
+	atomic_store_explicit(&slot->state, HT_SLOT_NEXT(word, HT_SLOT_FREE), memory_order_release);
 	free(r);
+	return true;
 }
 
-void ht_drain_reap(struct ht_drain *d, uint32_t image, bool (*lives)(const void *with, uint32_t tid), const void *with)
+void ht_drain_reap(struct ht_drain *d)
 {
-	for (uint32_t i = 0; i < d->rings_len;) {
-		struct ht_ring *r = d->rings[i];
-		struct ht_slot *slot = slot_of(d, r);
-		/* acquire: as in look_for_claims */
-		uint32_t word = atomic_load_explicit(&slot->state, memory_order_acquire);
-		bool gone = slot->image < image || !lives(with, slot->tid);
-
-		if (!gone || HT_SLOT_STATE(word) != HT_SLOT_LIVE ||
-		    !atomic_compare_exchange_strong(&slot->state, &word, HT_SLOT_NEXT(word, HT_SLOT_REAPING))) {
+	for (uint32_t i = 0; i < d->active_count;) {
+		if (reap(d, d->of_slot[d->active[i]]))
+			d->active[i] = d->active[--d->active_count];
+		else
 			i++;
-			continue;
-		}
-		close_ring(d, r);
-		/* release: pairs with the acquire in agent/thread.c:find_slot */
-		atomic_store_explicit(&slot->state, HT_SLOT_NEXT(HT_SLOT_NEXT(word, HT_SLOT_REAPING), HT_SLOT_FREE), memory_order_release);
-		forget(d, i);
 	}
+	for (uint32_t i = 0; i < RENAME_AT_ONCE && i < d->active_count; i++) {
+		struct ht_ring *r = d->of_slot[d->active[d->renamed++ % d->active_count]];
+
+		if (r->decoder.stream)
+			ht_streams_rename(d->streams, r->decoder.stream);
+	}
+}
+
+/* ---- the whole --------------------------------------------------------------------------------------------- */
+
+bool ht_drain_settled(struct ht_drain *d)
+{
+	for (uint32_t i = 0; i < d->active_count; i++) {
+		const struct ht_ring *r = d->of_slot[d->active[i]];
+		const struct ht_stream *st = r->decoder.stream;
+		struct ht_counters now = read_once(slot_of(d, r));
+
+		if (!st || r->damaged)
+			continue;
+		if (now.entered - st->base.entered !=
+		    st->recorded + st->calls + now.counted_only - st->base.counted_only + now.lost - st->base.lost)
+			return false;
+	}
+	return true;
+}
+
+static void close_unassigned(struct ht_drain *d)
+{
+	const struct ht_channel *ch = d->session->channel;
+	/* relaxed: nothing else depends on them */
+	uint64_t entered = atomic_load_explicit(&ch->unassigned_entered, memory_order_relaxed);
+	uint64_t lost = atomic_load_explicit(&ch->unassigned_lost, memory_order_relaxed);
+	uint64_t now = ht_ticker_now(d->streams->ticker);
+
+	if (!entered && !lost)
+		return;
+	ht_trace_put_loss(d->streams->trace, &(struct ht_meta_loss){
+		.count = lost, .from_ticks = d->streams->ticker->first.ticks, .to_ticks = now, .reason = HT_LOSS_NO_ROOM });
+	ht_trace_put_account(d->streams->trace, &(struct ht_meta_account){ .ticks = now, .entered = entered, .lost = lost });
+	d->streams->lost += lost;
 }
 
 void ht_drain_close(struct ht_drain *d)
 {
-	look_for_claims(d);
-	while (d->rings_len) {
-		close_ring(d, d->rings[0]);
-		forget(d, 0);
-	}
+	ht_drain_round(d);
+	for (uint32_t i = 0; i < d->active_count; i++)
+		close_account(d, d->of_slot[d->active[i]]);
+	close_unassigned(d);
 }
 
-void ht_drain_sums(const struct ht_drain *d, uint64_t *lost, uint64_t *blocked_ticks)
+void ht_drain_sum(const struct ht_drain *d, uint64_t *lost, uint64_t *blocked_ticks)
 {
 	*lost = d->streams->lost;
 	*blocked_ticks = d->streams->blocked_ticks;
-	for (uint32_t i = 0; i < d->rings_len; i++) {
-		const struct ht_stream *s = d->rings[i]->stream;
-		struct ht_counters now = read_counters(slot_of(d, d->rings[i]));
+	for (uint32_t i = 0; i < d->active_count; i++) {
+		const struct ht_ring *r = d->of_slot[d->active[i]];
+		const struct ht_stream *st = r->decoder.stream;
+		struct ht_counters now = read_once(slot_of(d, r));
 
-		if (!s)
+		if (!st)
 			continue;
-		*lost += now.lost - s->base.lost;
-		*blocked_ticks += now.blocked_ticks - s->base.blocked_ticks;
+		*lost += now.lost - st->base.lost;
+		*blocked_ticks += now.blocked_ticks - st->base.blocked_ticks;
 	}
 }

@@ -1,58 +1,60 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* drain.h -- takes what the threads published out of their rings
+/* drain.h -- follows the rings of all threads, and ends those whose thread is gone
  *
- * Used by: recording.c, once a round.     docs/channel.md, sections 2, 3 and 7.
- *
- *   slots ──claims moved──► rings (what the collector knows of a slot) ──tail .. head──► cells ──► streams
- *                                └── segments done with go back to the pool
+ * Used by: recording.c.
  *
  * Always true:
- *   D1  of the channel only the head, the counters, the links and the cells are believed, each copied once and checked before use
- *   D2  a ring reads at most what its own segments hold; one that breaks a rule is given up, its segments go back
+ *   D1  a ring is followed only through segments that it holds by the pool's own record
+ *   D2  a slot is freed only after its ring was followed to its head and its account closed
  */
 #ifndef HT_DRAIN_H
 #define HT_DRAIN_H
 
+#include "collect/decode.h"
+#include "collect/images.h"
 #include "collect/pool.h"
-#include "collect/streams.h"
 
-/* What the collector knows of a slot that is in use. */
 struct ht_ring {
-	uint32_t slot;
-	uint32_t word;    /* the slot's state when its ring began */
-	uint32_t segment; /* of tail; HT_NONE: given up */
-	uint64_t tail;
-	uint64_t flushed_ns;
-	struct ht_stream *stream; /* NULL before the first THREAD cell */
+	struct ht_decoder decoder;
+	uint32_t slot, segment;
+	uint64_t at;           /* cells followed */
+	uint32_t known_tid;    /* its thread as entered in by_tid */
+	uint32_t replaced_tid; /* its thread's id was seen again in a newer slot */
+	bool damaged;
 };
 
 struct ht_drain {
 	struct ht_session *session;
 	struct ht_pool *pool;
 	struct ht_streams *streams;
-	struct ht_ring **ring_of; /* by slot */
-	struct ht_ring **rings;   /* those in use, rings_len of them */
-	uint32_t rings_len;
-	uint32_t claims;          /* when the table was last looked through */
+	struct ht_images *images;
+	pid_t pid;
+	struct ht_ring **of_slot; /* NULL: not followed */
+	uint32_t *active;         /* slots that are followed */
+	uint32_t active_count;
+	uint32_t *by_tid; /* slot + 1 of the latest thread with this id */
+	uint32_t claims;  /* seen */
+	uint32_t renamed; /* where among the active the look for new names goes on */
+	uint32_t damaged;
+	struct ht_cell *copy; /* one segment */
 };
 
-int ht_drain_init(struct ht_drain *d, struct ht_session *s, struct ht_pool *p, struct ht_streams *streams, struct ht_err *err);
+int ht_drain_init(struct ht_drain *d, struct ht_err *err);
 void ht_drain_fini(struct ht_drain *d);
 
-/* One round over all rings; the number of cells taken. */
+/* Takes what all threads have published; the number of cells. */
 uint64_t ht_drain_round(struct ht_drain *d);
 
-/* Writes rows that have waited longer than `age_ns`. */
-void ht_drain_flush(struct ht_drain *d, uint64_t now_ns, uint64_t age_ns);
+/* Ends the rings whose threads are gone; looks for new names. */
+void ht_drain_reap(struct ht_drain *d);
 
-/* Closes the streams of threads that are gone: those of images before `image`, and those whose tid `lives` does not know. Slots whose
- * threads appeared after the listing behind `lives` was begun must not be asked: call ht_drain_round before making it. */
-void ht_drain_reap(struct ht_drain *d, uint32_t image, bool (*lives)(const void *with, uint32_t tid), const void *with);
+/* Whether every call that came in has been accounted for, so that no thread is in the middle of one. */
+bool ht_drain_settled(struct ht_drain *d);
 
-/* Takes what is left and closes everything: nobody writes any more, or nobody is listened to. */
+/* Closes all accounts as they stand. */
 void ht_drain_close(struct ht_drain *d);
 
-/* Counters of the threads now recorded, for the progress line. */
-void ht_drain_sums(const struct ht_drain *d, uint64_t *lost, uint64_t *blocked_ticks);
+/* Of the rings that are followed now. */
+void ht_drain_sum(const struct ht_drain *d, uint64_t *lost, uint64_t *blocked_ticks);
 
 #endif

@@ -4,13 +4,14 @@
  * Called by: recording.c, drain.c.
  *
  *   images (counter) ──► image[number % HT_IMAGE_RING] ──► copied, checked ──► IMAGE record
- *   /proc/PID/exe changed, and for 100 ms no agent ──► a number is taken for it ──► IMAGE record: unseen
+ *   /proc/PID/exe changed, and after 100 ms no agent is mapped ──► a number is taken for it ──► IMAGE record: unseen
  *
  * Always true: what the target writes there is copied before it is looked at; numbers are given out once, by the counter in the channel, whoever
  * takes one. A target that counts images up for nothing is followed no further than IMAGES_MAX.
  */
 #include "collect/images.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define IMAGES_MAX 100000u
@@ -123,6 +124,13 @@ static void put_stranger(struct ht_images *im)
 	im->count = number;
 }
 
+void ht_images_expect(struct ht_images *im, const char *path)
+{
+	im->stranger_since_ns = ht_ticker_monotonic_ns();
+	if (!ht_proc_exe(im->pid, &im->stranger))
+		snprintf(im->stranger.path, sizeof(im->stranger.path), "%s", path);
+}
+
 void ht_images_watch(struct ht_images *im, bool last)
 {
 	uint64_t now_ns = ht_ticker_monotonic_ns();
@@ -140,6 +148,7 @@ void ht_images_watch(struct ht_images *im, bool last)
 			return;
 		}
 	}
-	if (im->stranger_since_ns && (last || now_ns - im->stranger_since_ns >= STRANGER_NS))
+	if (im->stranger_since_ns && (last || now_ns - im->stranger_since_ns >= STRANGER_NS) &&
+	    (last || !ht_proc_maps(im->pid, HT_IMAGES_AGENT)))
 		put_stranger(im);
 }

@@ -10,11 +10,13 @@
 
 #include <stdbool.h>
 
-#include "collect/modules.h"
+#include "collect/mappings.h"
 #include "collect/proc.h"
 #include "collect/session.h"
 #include "collect/ticker.h"
 #include "collect/trace.h"
+
+#define HT_IMAGES_AGENT "libheaptap-agent.so" /* as a mapping shows it */
 
 struct ht_images {
 	struct ht_session *session;
@@ -30,6 +32,9 @@ struct ht_images {
 	uint32_t uncaptured, uncaptured_status; /* status: enum ht_image_state */
 	char uncaptured_exe[256];
 };
+
+/* The program was started: until its agent speaks up it is a stranger like any other. */
+void ht_images_expect(struct ht_images *im, const char *path);
 
 /* Puts a record for each image whose agent has described itself. */
 void ht_images_read(struct ht_images *im);

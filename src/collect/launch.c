@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "channel/channel.h"
+#include "collect/target.h"
 
 #define AGENT "libheaptap-agent.so"
 
@@ -30,6 +31,24 @@ static void set_preload(const char *agent)
 	free(both);
 }
 
+/* As execvp does with a script that names no interpreter. */
+static void run_by_shell(const char *path, char *const argv[])
+{
+	size_t argc = 0;
+	char **more;
+
+	while (argv[argc])
+		argc++;
+	more = calloc(argc + 2, sizeof(*more));
+	if (!more)
+		return;
+	more[0] = (char *)HT_TARGET_SHELL;
+	more[1] = (char *)path;
+	for (size_t i = 1; i < argc; i++)
+		more[i + 1] = argv[i];
+	execv(HT_TARGET_SHELL, more);
+}
+
 /* In the child. Never returns. */
 static void run(const char *path, char *const argv[], const char *agent, int hold, int fate)
 {
@@ -43,6 +62,8 @@ static void run(const char *path, char *const argv[], const char *agent, int hol
 	setenv(HT_CHANNEL_ENV, session, 1);
 	set_preload(agent);
 	execv(path, argv);
+	if (errno == ENOEXEC)
+		run_by_shell(path, argv);
 	why = errno;
 	n = write(fate, &why, sizeof(why));
 	_exit(n == sizeof(why) ? 126 : 125);

@@ -79,6 +79,20 @@ unsigned ht_proc_filters(pid_t pid)
 	return at ? (unsigned)strtoul(at + sizeof(key) - 1, NULL, 10) : 0;
 }
 
+bool ht_proc_maps(pid_t pid, const char *name)
+{
+	char path[64];
+	ht_auto(memory) char *line = NULL;
+	size_t cap = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	ht_auto(file) FILE *maps = fopen(path, "re");
+	while (maps && getline(&line, &cap, maps) > 0)
+		if (strstr(line, name))
+			return true;
+	return false;
+}
+
 char ht_proc_state(pid_t pid)
 {
 	char text[512];

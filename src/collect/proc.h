@@ -30,6 +30,9 @@ bool ht_proc_exe(pid_t pid, struct ht_proc_exe *ret);
 /* Seccomp filters on the main thread. */
 unsigned ht_proc_filters(pid_t pid);
 
+/* Whether a mapping's path contains `name`. */
+bool ht_proc_maps(pid_t pid, const char *name);
+
 /* 'R', 'S', 'T', 'Z', ... of the main thread; 0: gone. */
 char ht_proc_state(pid_t pid);
 

@@ -15,7 +15,10 @@
 /* The state of a running recording, for the progress line. */
 struct ht_progress {
 	uint64_t elapsed_ns, calls, live_bytes, file_bytes, blocked_ns, lost;
+	bool live_unknown; /* too many blocks to keep count of */
 };
+
+struct ht_recording_result;
 
 struct ht_recording_options {
 	const char *output; /* NULL: heaptap.<comm>.<pid>.htap */
@@ -26,6 +29,8 @@ struct ht_recording_options {
 	char *const *argv;
 	void (*progress)(const struct ht_progress *p); /* NULL: nobody looks */
 	void (*pausing)(void); /* the terminal is about to belong to the shell */
+	/* Recording ended early, by the limit or a failed write; the program runs on. */
+	void (*stopped)(const struct ht_recording_result *so_far);
 };
 
 /* What became of it. Everything that makes the trace less than whole has a field here, for show/ to say. */
@@ -35,7 +40,7 @@ struct ht_recording_result {
 	bool ended;
 	uint64_t calls, bytes, lost, blocked_ns, damaged_streams, contexts_cut;
 	uint32_t forked_children, images, images_not_recorded;
-	char why_not_recorded[512];
+	char why_not_recorded[512]; /* the last of them */
 	bool limit_reached;
 	bool write_failed;
 	struct ht_err write_error;

@@ -8,7 +8,7 @@
  *
  * Always true:
  *   M1  sequence numbers run without a gap over rows and lost calls
- *   M2  `recorded` counts calls whose rows are in the file or in `rows`; a block that could not be written is a loss
+ *   M2  `recorded` counts calls whose rows are in the file; a block that could not be written is a loss
  */
 #ifndef HT_STREAMS_H
 #define HT_STREAMS_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* modules.c -- reads /proc/PID/maps when a caller lies outside what is known, and the build-ids of what is new
+/* mappings.c -- reads /proc/PID/maps when a caller lies outside what is known, and the build-ids of what is new
  *
  * Called by: contexts.c, recording.c.
  *
@@ -9,7 +9,7 @@
  * Always true: a path is opened only below the target's root, only as a regular file, and only its own mapping's inode is believed; what
  * cannot be read has no build-id. The number of mappings is bounded (MAPPINGS_MAX).
  */
-#include "collect/modules.h"
+#include "collect/mappings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,7 +33,7 @@ struct build_id {
 	size_t len;
 };
 
-static void forget(struct ht_modules *m)
+static void forget(struct ht_mappings *m)
 {
 	for (size_t i = 0; i < m->count; i++)
 		free(m->known[i].path);
@@ -42,12 +42,12 @@ static void forget(struct ht_modules *m)
 	m->count = 0;
 }
 
-void ht_modules_fini(struct ht_modules *m)
+void ht_mappings_fini(struct ht_mappings *m)
 {
 	forget(m);
 }
 
-void ht_modules_want(struct ht_modules *m, uint64_t pc)
+void ht_mappings_want(struct ht_mappings *m, uint64_t pc)
 {
 	size_t low = 0, high = m->count;
 
@@ -103,7 +103,7 @@ static void read_notes(Elf *elf, struct build_id *ret)
 	}
 }
 
-static void read_build_id(const struct ht_modules *m, const struct ht_module *mod, struct build_id *ret)
+static void read_build_id(const struct ht_mappings *m, const struct ht_mapping *mod, struct build_id *ret)
 {
 	char path[4096 + 32];
 	struct stat st;
@@ -123,7 +123,7 @@ static void read_build_id(const struct ht_modules *m, const struct ht_module *mo
 
 /* ---- maps -------------------------------------------------------------------------------------------------- */
 
-static void tell(struct ht_modules *m, const struct ht_module *mod, uint64_t change)
+static void tell(struct ht_mappings *m, const struct ht_mapping *mod, uint64_t change)
 {
 	struct build_id id = { .len = 0 };
 
@@ -144,12 +144,12 @@ static void tell(struct ht_modules *m, const struct ht_module *mod, uint64_t cha
 }
 
 /* One line of maps; false: not executable. */
-static bool parse_line(char *line, struct ht_module *ret)
+static bool parse_line(char *line, struct ht_mapping *ret)
 {
 	char perms[5];
 	int path_at = 0;
 
-	*ret = (struct ht_module){ 0 };
+	*ret = (struct ht_mapping){ 0 };
 	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %" SCNx32 ":%" SCNx32 " %" SCNu64 " %n", &ret->start, &ret->end, perms,
 		   &ret->offset, &ret->dev_major, &ret->dev_minor, &ret->ino, &path_at) < 7)
 		return false;
@@ -161,14 +161,14 @@ static bool parse_line(char *line, struct ht_module *ret)
 	return true;
 }
 
-static bool is_same(const struct ht_module *a, const struct ht_module *b)
+static bool is_same(const struct ht_mapping *a, const struct ht_mapping *b)
 {
 	return a->start == b->start && a->end == b->end && a->offset == b->offset && a->ino == b->ino && a->dev_major == b->dev_major &&
 	       a->dev_minor == b->dev_minor && !strcmp(a->path, b->path);
 }
 
 /* The known mapping at or behind `start`; both lists are in order of address, so the search goes on where it stopped. */
-static bool mark_known(struct ht_modules *m, size_t *from, const struct ht_module *mod)
+static bool mark_known(struct ht_mappings *m, size_t *from, const struct ht_mapping *mod)
 {
 	while (*from < m->count && m->known[*from].start < mod->start)
 		++*from;
@@ -179,15 +179,15 @@ static bool mark_known(struct ht_modules *m, size_t *from, const struct ht_modul
 }
 
 struct list {
-	struct ht_module *at;
+	struct ht_mapping *at;
 	size_t count, cap;
 };
 
-static bool append(struct list *l, const struct ht_module *mod)
+static bool append(struct list *l, const struct ht_mapping *mod)
 {
 	if (l->count == l->cap) {
 		size_t cap = l->cap ? l->cap * 2 : 64;
-		struct ht_module *more = cap > MAPPINGS_MAX ? NULL : realloc(l->at, cap * sizeof(*more));
+		struct ht_mapping *more = cap > MAPPINGS_MAX ? NULL : realloc(l->at, cap * sizeof(*more));
 
 		if (!more)
 			return false;
@@ -200,11 +200,11 @@ static bool append(struct list *l, const struct ht_module *mod)
 }
 
 /* The mappings of now; those that were known are marked there, the others have `seen` unset here. */
-static struct list read_maps(struct ht_modules *m, FILE *maps)
+static struct list read_maps(struct ht_mappings *m, FILE *maps)
 {
 	ht_auto(memory) char *line = NULL;
 	struct list now = { 0 };
-	struct ht_module mod;
+	struct ht_mapping mod;
 	size_t cap = 0, from = 0;
 
 	while (getline(&line, &cap, maps) > 0) {
@@ -217,7 +217,7 @@ static struct list read_maps(struct ht_modules *m, FILE *maps)
 	return now;
 }
 
-void ht_modules_look(struct ht_modules *m, uint64_t image)
+void ht_mappings_look(struct ht_mappings *m, uint64_t image)
 {
 	char path[64];
 	struct list now;

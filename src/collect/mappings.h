@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* modules.h -- what is mapped executable in the target, as far as contexts need it
+/* mappings.h -- what is mapped executable in the target, as far as contexts need it
  *
  * Used by: contexts.c (want), recording.c (look).
  */
-#ifndef HT_MODULES_H
-#define HT_MODULES_H
+#ifndef HT_MAPPINGS_H
+#define HT_MAPPINGS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,7 +13,7 @@
 #include "collect/ticker.h"
 #include "collect/trace.h"
 
-struct ht_module {
+struct ht_mapping {
 	uint64_t start, end, offset;
 	uint64_t ino;
 	uint32_t dev_major, dev_minor;
@@ -22,22 +22,22 @@ struct ht_module {
 	char *path;
 };
 
-struct ht_modules {
+struct ht_mappings {
 	struct ht_trace *trace;
 	const struct ht_ticker *ticker;
 	pid_t pid;
 	uint64_t image;
-	struct ht_module *known; /* by address */
+	struct ht_mapping *known; /* by address */
 	size_t count;
 	bool wanted; /* a pc lies outside all of them */
 };
 
-void ht_modules_fini(struct ht_modules *m);
+void ht_mappings_fini(struct ht_mappings *m);
 
 /* Whether a new pc calls for another look. */
-void ht_modules_want(struct ht_modules *m, uint64_t pc);
+void ht_mappings_want(struct ht_mappings *m, uint64_t pc);
 
 /* Reads the target's maps and tells what came and went. A new image forgets the old one's. */
-void ht_modules_look(struct ht_modules *m, uint64_t image);
+void ht_mappings_look(struct ht_mappings *m, uint64_t image);
 
 #endif
