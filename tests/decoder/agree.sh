@@ -2,8 +2,8 @@
 # agree.sh -- does heaptap answer script, verify and info as the second decoder does? agree.sh FILE...
 #
 # For any trace. The values of every key the decoder knows must be equal, and the exit status; what differs first is
-# printed. The program is $HEAPTAP, or the one in ${HEAPTAP_BUILD:-build}. Status 0 if all agree, 77 without the decoder's
-# Python modules.
+# printed. The program is $HEAPTAP, or the one in ${HEAPTAP_BUILD:-build}. Status 0 if all agree, 77 without the Python
+# modules of the decoder.
 set -u
 here=$(dirname "$(realpath "$0")")
 heaptap=${HEAPTAP:-$here/../../${HEAPTAP_BUILD:-build}/heaptap}

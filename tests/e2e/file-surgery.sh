@@ -1,7 +1,7 @@
 #!/bin/bash
 # file-surgery.sh -- traces cut at every byte, with every bit flipped, and with their blocks rearranged
 #
-# file-surgery.c asks the reader itself, under sanitizers, about all cuts and all flips; file-surgery.py asks the program
+# file-surgery.c asks the reader itself, under sanitizers, about all cuts and flips; file-surgery.py asks the program
 # about a sample of them, and about dropped, doubled, swapped and joined blocks. The second decoder says what is right.
 . "$(dirname "$0")/lib.sh"
 export PYTHONDONTWRITEBYTECODE=1
