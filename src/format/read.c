@@ -34,7 +34,8 @@ struct ht_reader {
 	size_t blocks, cap;
 	uint64_t session;
 	uint64_t highest; /* number of any block so far */
-	bool hole;        /* a damage explains missing numbers before the next block */
+	bool begins_right;
+	bool hole; /* a damage explains missing numbers before the next block */
 	uint64_t damages;
 	struct ht_damage damage[HT_DAMAGES_KEPT];
 	uint8_t *stored; /* of the latest payload, its header in front */
@@ -104,7 +105,11 @@ static int header_at(struct ht_reader *r, uint64_t offset, struct ht_block *ret,
 
 	if (rc)
 		return rc;
-	if (len < HT_BLOCK_HEADER_BYTES || memcmp(at, HT_BLOCK_MAGIC, HT_BLOCK_MAGIC_BYTES) != 0)
+	if (len < HT_BLOCK_MAGIC_BYTES || memcmp(at, HT_BLOCK_MAGIC, HT_BLOCK_MAGIC_BYTES) != 0)
+		return 1;
+	if (offset == 0)
+		r->begins_right = true;
+	if (len < HT_BLOCK_HEADER_BYTES)
 		return 1;
 	rc = ht_block_parse(at, ret, err);
 	if (rc == HT_EFORMAT && offset == 0)
@@ -255,22 +260,6 @@ static int open_file(struct ht_reader *r, const char *path, struct ht_err *err)
 	return 0;
 }
 
-static int check_magic(struct ht_reader *r, struct ht_err *err)
-{
-	char magic[HT_BLOCK_MAGIC_BYTES];
-	size_t got;
-	int rc;
-
-	if (r->blocks)
-		return 0;
-	rc = read_at(r->fd, 0, magic, sizeof(magic), &got, err);
-	if (rc)
-		return rc;
-	if (got < sizeof(magic) || memcmp(magic, HT_BLOCK_MAGIC, sizeof(magic)) != 0)
-		return ht_err_set(err, HT_EFORMAT, "is not a heaptap trace");
-	return 0;
-}
-
 int ht_reader_open(const char *path, struct ht_reader **ret, struct ht_err *err)
 {
 	struct ht_reader *r = calloc(1, sizeof(*r));
@@ -283,8 +272,6 @@ int ht_reader_open(const char *path, struct ht_reader **ret, struct ht_err *err)
 		rc = ht_opener_create(&r->opener, err);
 	if (!rc)
 		rc = scan(r, err);
-	if (!rc)
-		rc = check_magic(r, err);
 	if (rc) {
 		ht_reader_close(r);
 		return rc;
@@ -308,6 +295,11 @@ void ht_reader_close(struct ht_reader *r)
 uint64_t ht_reader_file_bytes(const struct ht_reader *r)
 {
 	return r->bytes;
+}
+
+bool ht_reader_begins_right(const struct ht_reader *r)
+{
+	return r->begins_right;
 }
 
 size_t ht_reader_block_count(const struct ht_reader *r)

@@ -45,11 +45,15 @@ struct ht_damage {
 
 #define HT_DAMAGES_KEPT 100
 
-/* HT_EFORMAT: no trace, or a newer one; HT_ESYSTEM: it cannot be read. Damage is no error here. */
+/* HT_EFORMAT: no regular file, or a newer version; HT_ESYSTEM: it cannot be read. Damage is no error here. */
 int ht_reader_open(const char *path, struct ht_reader **ret, struct ht_err *err);
 void ht_reader_close(struct ht_reader *r);
 
 uint64_t ht_reader_file_bytes(const struct ht_reader *r);
+
+/* The file's first bytes are those of a trace. If not, and no block is intact either, it is none. */
+bool ht_reader_begins_right(const struct ht_reader *r);
+
 size_t ht_reader_block_count(const struct ht_reader *r);
 const struct ht_block_at *ht_reader_block(const struct ht_reader *r, size_t i);
 

@@ -440,10 +440,8 @@ static void fill_stream(struct load *l, struct join *j, struct ht_stream *s)
 		s->lost = add_up(s->lost, t->losses.at[j->loss].count);
 	s->loss_count = j->loss - s->loss_from;
 	s->event_from = j->event;
-	for (; j->event < t->event_blocks.count && t->event_blocks.at[j->event].stream == s->number; j->event++) {
+	for (; j->event < t->event_blocks.count && t->event_blocks.at[j->event].stream == s->number; j->event++)
 		s->calls += t->event_blocks.at[j->event].calls;
-		s->rows += t->event_blocks.at[j->event].rows;
-	}
 	s->event_count = j->event - s->event_from;
 	s->missing = s->number ? missing_of(t, s) : 0;
 	t->threads += s->has_thread;
@@ -500,10 +498,15 @@ static int load(struct load *l, struct ht_err *err)
 {
 	struct ht_model *t = l->model;
 	const struct ht_damage *damage;
+	uint64_t intact = 0;
 	int rc = 0;
 
 	for (size_t i = 0; !rc && i < ht_reader_block_count(t->reader); i++)
 		rc = take_block(l, i, err);
+	for (int kind = 0; kind <= HT_BLOCK_MARK; kind++)
+		intact += t->block_counts[kind];
+	if (!rc && !intact && !ht_reader_begins_right(t->reader))
+		rc = ht_err_set(err, HT_EFORMAT, "is not a heaptap trace");
 	if (!rc)
 		rc = join_streams(l, err);
 	if (rc)

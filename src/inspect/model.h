@@ -40,9 +40,9 @@ struct ht_stream {
 	bool has_thread; /* a THREAD record was there; otherwise tid and name are unknown */
 	bool has_account;
 	struct ht_meta_account account;
-	uint64_t calls, rows; /* counted in its blocks */
-	uint64_t lost;        /* by its LOSS records */
-	uint64_t missing;     /* sequence numbers that neither a row nor a LOSS record covers */
+	uint64_t calls;   /* counted in its blocks */
+	uint64_t lost;    /* by its LOSS records */
+	uint64_t missing; /* sequence numbers that neither a row nor a LOSS record covers */
 	size_t event_from, event_count;
 	size_t loss_from, loss_count;
 };

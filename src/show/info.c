@@ -2,10 +2,10 @@
 /* info.c -- `heaptap info FILE`: what was recorded, when, and what is in the file
  *
  *   facts      one row: target, times, counts, sizes, how it ended
- *   lists      images, modules, threads
+ *   lists      images, modules, losses, threads
  *
- * People see the facts and the short lists; JSON has all: the facts as fields, the lists as image_list, module_list,
- * thread_list. Counts are of calls: a realloc is one.
+ * People see the facts and the beginning of the lists; JSON has all: the facts as fields, the lists as image_list,
+ * module_list, loss_list, thread_list. Counts are of calls: a realloc is one.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -16,12 +16,13 @@
 #include "show/out.h"
 #include "show/table.h"
 
-#define THREADS_SHOWN 20
+#define ROWS_SHOWN 20 /* of long lists, in text */
 
 enum { OPT_JSON };
 
 static const struct ht_option options[] = {
-	[OPT_JSON] = { .name = "json", .says = "one object: the facts, and lists of images, modules and threads" },
+	[OPT_JSON] = { .name = "json",
+		       .says = "one object: the facts, and lists of images, modules, losses and threads" },
 	{ 0 },
 };
 
@@ -81,6 +82,11 @@ static const struct ht_field thread_fields[] = {
 	{ "nested", NULL, 0 },     { "blocked_ns", "waited for room", HT_FORM_NS },
 };
 
+static const struct ht_field loss_fields[] = {
+	{ "thread", "thread", 0 },     { "count", "lost", 0 }, { "from_ns", "from", HT_FORM_NS },
+	{ "to_ns", "to", HT_FORM_NS }, { "reason", NULL, 0 },  { NULL, "because", 0 },
+};
+
 /* ---- words for numbers ------------------------------------------------------------------------------------- */
 
 static const char *word_for(const char *const *words, size_t count, uint64_t n)
@@ -116,6 +122,19 @@ static const char *const image_words[] = {
 	[HT_IMAGE_STATE_NO_WIPE] = "not recorded: kernel without MADV_WIPEONFORK",
 	[HT_IMAGE_STATE_NO_LIBC] = "not recorded: no allocator found",
 	[HT_IMAGE_STATE_UNSEEN] = "not recorded: static, privileged or foreign program",
+};
+
+static const char *const loss_names[] = {
+	[HT_LOSS_NO_ROOM] = "no_room",
+	[HT_LOSS_REENTERED] = "reentered",
+	[HT_LOSS_DAMAGED] = "damaged",
+	[HT_LOSS_UNKNOWN] = "unknown",
+};
+static const char *const loss_words[] = {
+	[HT_LOSS_NO_ROOM] = "there was no room",
+	[HT_LOSS_REENTERED] = "the recorder's own code was left or entered again",
+	[HT_LOSS_DAMAGED] = "the recorder met damage in the shared memory",
+	[HT_LOSS_UNKNOWN] = "unknown",
 };
 
 /* Local time for people, with its zone. */
@@ -243,11 +262,21 @@ static void add_module(struct ht_table *t, struct ht_model *m, const struct ht_m
 	ht_table_add(t, ht_if(module->build_id.len, ht_raw(module->build_id)));
 }
 
+static void add_loss(struct ht_table *t, struct ht_model *m, const struct ht_meta_loss *loss)
+{
+	ht_table_add(t, ht_number(loss->stream));
+	ht_table_add(t, ht_number(loss->count));
+	ht_table_add(t, ht_number(ht_clock_time_ns(&m->clock, loss->from_ticks)));
+	ht_table_add(t, ht_number(ht_clock_time_ns(&m->clock, loss->to_ticks)));
+	ht_table_add(t, WORD(loss_names, loss->reason));
+	ht_table_add(t, WORD(loss_words, loss->reason));
+}
+
 static void add_thread(struct ht_table *t, const struct ht_stream *s)
 {
 	ht_table_add(t, ht_number(s->number));
 	ht_table_add(t, ht_if(s->has_thread, ht_number(s->tid)));
-	ht_table_add(t, ht_number(s->image));
+	ht_table_add(t, ht_if(s->has_thread, ht_number(s->image)));
 	ht_table_add(t, ht_if(s->has_thread, ht_string(s->name)));
 	ht_table_add(t, ht_number(s->calls));
 	ht_table_add(t, ht_number(s->has_account ? s->account.lost : s->lost));
@@ -259,7 +288,8 @@ static void add_thread(struct ht_table *t, const struct ht_stream *s)
 
 static void print_json(struct ht_model *m, const struct ht_table *facts, struct ht_table *images)
 {
-	struct ht_table modules = HT_TABLE(module_fields), threads = HT_TABLE(thread_fields);
+	struct ht_table modules = HT_TABLE(module_fields), losses = HT_TABLE(loss_fields);
+	struct ht_table threads = HT_TABLE(thread_fields);
 
 	ht_out_text("{");
 	ht_table_json(facts, 0);
@@ -270,6 +300,11 @@ static void print_json(struct ht_model *m, const struct ht_table *facts, struct 
 		add_module(&modules, m, &m->modules.at[i]);
 		ht_table_json_rows(&modules, i);
 	}
+	ht_out_text("],\"loss_list\":[");
+	for (size_t i = 0; i < m->losses.count; i++) {
+		add_loss(&losses, m, &m->losses.at[i]);
+		ht_table_json_rows(&losses, i);
+	}
 	ht_out_text("],\"thread_list\":[");
 	for (size_t i = 0; i < m->streams.count; i++) {
 		add_thread(&threads, &m->streams.at[i]);
@@ -277,6 +312,7 @@ static void print_json(struct ht_model *m, const struct ht_table *facts, struct 
 	}
 	ht_out_text("]}\n");
 	ht_table_fini(&modules);
+	ht_table_fini(&losses);
 	ht_table_fini(&threads);
 }
 
@@ -291,16 +327,25 @@ static void print_section(struct ht_table *t, size_t left_out)
 	ht_table_fini(t);
 }
 
+static size_t at_most(size_t n, size_t limit)
+{
+	return n < limit ? n : limit;
+}
+
 static void print_text(struct ht_model *m, const struct ht_table *facts, struct ht_table *images)
 {
-	struct ht_table modules = HT_TABLE(module_fields), threads = HT_TABLE(thread_fields);
-	size_t shown = m->streams.count < THREADS_SHOWN ? m->streams.count : THREADS_SHOWN;
+	struct ht_table modules = HT_TABLE(module_fields), losses = HT_TABLE(loss_fields);
+	struct ht_table threads = HT_TABLE(thread_fields);
+	size_t lost = at_most(m->losses.count, ROWS_SHOWN), shown = at_most(m->streams.count, ROWS_SHOWN);
 
 	ht_table_facts(facts);
 	print_section(images, 0);
 	for (size_t i = 0; i < m->modules.count; i++)
 		add_module(&modules, m, &m->modules.at[i]);
 	print_section(&modules, 0);
+	for (size_t i = 0; i < lost; i++)
+		add_loss(&losses, m, &m->losses.at[i]);
+	print_section(&losses, m->losses.count - lost);
 	for (size_t i = 0; i < shown; i++)
 		add_thread(&threads, &m->streams.at[i]);
 	print_section(&threads, m->streams.count - shown);
