@@ -24,7 +24,10 @@ for run in $(seq "$runs"); do
 	rm -f tally kill.htap
 	HT_CONFESS=$TMP/tally "$HEAPTAP" record -o kill.htap -- "$TARGETS/storm" random "$run" $threads $ops 2>err &
 	recorder=$!
-	until [ -s tally ]; do sleep 0.01; done
+	for _ in $(seq 1000); do
+		[ -s tally ] && break
+		sleep 0.01
+	done
 	sleep "$(printf '0.%03d' $((RANDOM % 150)))"
 	kill -KILL $recorder || fail "run $run: nothing to kill: $(cat err)"
 	wait $recorder 2>/dev/null

@@ -13,7 +13,7 @@ marked() { # marked NAME CMD...
 	GLIBC_TUNABLES=glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0 LD_PRELOAD=$TARGETS/libmark.so HT_MARK=$TMP/$name \
 		record "$name.htap" "$@" >"$name.out" 2>"$name.err" </dev/null || fail "$name: exit $?: $(cat "$name.err")"
 	verified "$name.htap"
-	pid=$("$HEAPTAP" verify --json "$name.htap" | jq '.threads[0].tid')
+	pid=$(pid_of "$name.htap")
 	[ -e "$name.$pid" ] || fail "$name: no mark by process $pid"
 	oracle live "$name.htap" "$name.$pid" >"$name.live" || fail "$name: $(cat "$name.live")"
 	echo "$name: $(cat "$name.live")"

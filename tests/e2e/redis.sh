@@ -27,5 +27,5 @@ redis-benchmark -q -p "$port" -n "$requests" -P 16 -r 1000 -t set,get,lpush,sadd
 redis-cli -p "$port" shutdown nosave
 wait $recorder || fail "record: exit $?: $(cat log)"
 verified redis.htap
-oracle count redis.htap count || fail "redis: counts"
+oracle count redis.htap "count.$(pid_of redis.htap)" || fail "redis: counts"
 "$HEAPTAP" info redis.htap | grep -q 'libjemalloc\|libcount' || fail "info does not name the allocator"

@@ -28,7 +28,7 @@ INSERT INTO t SELECT i, hex(i) FROM n; CREATE INDEX x ON t(b); SELECT count(*) F
 export PYTHONMALLOC=malloc
 metered python3 /usr/bin/python3 -c 'import json; print(len(json.dumps([str(i) for i in range(1000)])))'
 metered perl perl -e 'my %h; $h{$_} = "x" x $_ for 1..500; print join(",", sort keys %h)'
-metered bash bash -c 'for i in {1..300}; do a[i]="x$i"; done; echo "${a[*]}"; shopt -s extglob; case abc in +(a|b)*) echo yes;; esac'
+metered bash bash -c 'for i in {1..300}; do a[i]="x$i"; done; echo "${a[*]}"; case abc in a*) echo yes;; esac; x=${a[*]/x/y}; printf "%s\n" "${#x}"'
 printf '#include <stdio.h>\nint main(void) { for (int i = 0; i < 9; i++) printf("%%d", i * i); return 0; }\n' >unit.c
 gcc -E -o unit.i unit.c
 metered cc1 "$(gcc -print-prog-name=cc1)" -quiet -O2 -fpreprocessed unit.i -o unit.s

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* libcount.c -- an allocator layer that counts what reaches the real allocator
  *
- * Preloaded by a test as the user's own entry, so it lies beneath the agent. Counts go to the file HT_COUNT, mapped shared
- * (tally.h, thread 0), so that everything up to the last instruction of the process is in it. C++ operators arrive here as
+ * Preloaded by a test as the user's own entry, so it lies beneath the agent. Counts go to the file HT_COUNT.PID, mapped
+ * shared (tally.h, thread 0), so that everything up to the last instruction of the process is in it. C++ operators arrive here as
  * malloc, aligned_alloc and free. A call that the allocator makes on its own account (reallocarray -> realloc) is not counted.
  *
- * Only the process that came first counts: its pid is in the file's head, and a page that a fork wipes tells its children.
+ * Every process counts for itself, over all its images; a page that a fork wipes tells its children.
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "channel/channel.h"
@@ -53,12 +54,14 @@ static void find_real(void)
 
 static void open_tally(void)
 {
-	const char *path = getenv("HT_COUNT");
+	const char *base = getenv("HT_COUNT");
+	char path[4096];
 	struct tally *t;
 	int fd, i;
 
 	opened = 1;
-	fd = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
+	snprintf(path, sizeof(path), "%s.%d", base ? base : "", getpid());
+	fd = base ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
 	if (fd < 0 || ftruncate(fd, sizeof(*t)))
 		return;
 	t = mmap(NULL, sizeof(*t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -66,13 +69,11 @@ static void open_tally(void)
 	mine = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (t == MAP_FAILED || mine == MAP_FAILED || madvise((void *)mine, 4096, MADV_WIPEONFORK))
 		_exit(99);
-	if (!t->head.magic) {
-		t->head.pid = (uint64_t)getpid();
-		t->head.magic = TALLY_MAGIC;
-		t->head.threads = 1;
-	}
-	*mine = t->head.pid == (uint64_t)getpid();
-	for (i = 0; *mine && i < 40; i++)
+	t->head.pid = (uint64_t)getpid();
+	t->head.magic = TALLY_MAGIC;
+	t->head.threads = 1;
+	*mine = 1;
+	for (i = 0; i < 40; i++)
 		t->thread[0].by_function[i] += waiting[i];
 	tally = t;
 }
