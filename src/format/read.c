@@ -117,14 +117,6 @@ static int header_at(struct ht_reader *r, uint64_t offset, struct ht_block *ret,
 	return rc ? 1 : 0;
 }
 
-/* Blocks that were moved in the file are read in the order they were written. */
-static int by_number(const void *a, const void *b)
-{
-	const struct ht_block_at *x = a, *y = b;
-
-	return (x->number > y->number) - (x->number < y->number);
-}
-
 /* Goes to the next header behind offset, or to the end of the file. */
 static int resynchronise(struct ht_reader *r, uint64_t *offset, struct ht_err *err)
 {
@@ -213,6 +205,14 @@ static int remember(struct ht_reader *r, uint64_t offset, const struct ht_block 
 		.stored_bytes = b->stored_bytes,
 	};
 	return 0;
+}
+
+/* Blocks that were moved in the file are read in the order they were written. */
+static int by_number(const void *a, const void *b)
+{
+	const struct ht_block_at *x = a, *y = b;
+
+	return (x->number > y->number) - (x->number < y->number);
 }
 
 static int scan(struct ht_reader *r, struct ht_err *err)

@@ -95,20 +95,15 @@ static int run_command(const struct ht_command *command, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	const struct ht_command *command;
-	const char *name = argc > 1 ? argv[1] : "help";
 
-	if (argc < 2) {
-		usage(&ht_cmd_help, "no command given", NULL);
-		return HT_STATUS_USAGE;
-	}
-	if (!strcmp(name, "--version")) {
+	if (argc < 2)
+		return usage(&ht_cmd_help, "no command given", NULL);
+	if (!strcmp(argv[1], "--version")) {
 		ht_outf("heaptap %s\n", HT_VERSION);
 		return ht_out_finish(HT_STATUS_OK);
 	}
-	if (!strcmp(name, "--help"))
-		name = "help";
-	command = find_command(name);
+	command = find_command(strcmp(argv[1], "--help") ? argv[1] : "help");
 	if (!command)
-		return usage(&ht_cmd_help, "no such command", name);
+		return usage(&ht_cmd_help, "no such command", argv[1]);
 	return run_command(command, argc - 1, argv + 1);
 }
