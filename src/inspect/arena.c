@@ -63,10 +63,11 @@ bool ht_arena_grow(void *array, size_t count, size_t *cap, size_t item_bytes)
 	memcpy(&at, array, sizeof(at));
 	if (count == *cap) {
 		size_t more = *cap ? *cap * 2 : 16;
+		uint8_t *moved = reallocarray(at, more, item_bytes);
 
-		at = reallocarray(at, more, item_bytes);
-		if (!at)
+		if (!moved)
 			return false;
+		at = moved;
 		memcpy(array, &at, sizeof(at));
 		*cap = more;
 	}

@@ -299,10 +299,12 @@ static int search_turn(struct search *s, size_t turn, struct ht_err *err)
 int ht_merge_find_release(struct ht_merge *m, const struct ht_lane *not_in, uint64_t address, __int128 until_ns,
 			  struct ht_release *ret, struct ht_err *err)
 {
-	struct search s = { m, not_in, address, until_ns, ret };
-	int rc;
+	struct ht_release found = { 0 };
+	struct search s = { m, not_in, address, until_ns, &found };
+	int rc = search_turn(&s, 0, err);
 
-	ret->lane = NULL;
-	rc = search_turn(&s, 0, err);
-	return rc ? rc : ret->lane != NULL;
+	if (rc)
+		return rc;
+	*ret = found;
+	return found.lane != NULL;
 }

@@ -59,15 +59,21 @@ static struct ht_event event_of(enum ht_event_kind kind, const struct ht_lane *l
 
 /* ---- the live set ------------------------------------------------------------------------------------------ */
 
+/* What this row does to its address cannot be, unless a call in front of it is missing. */
+static void wonder(struct replay *r, const struct ht_row *row)
+{
+	if (row->time_ticks >= r->model->unknown_from_ticks)
+		r->history->unknown_releases++;
+	else
+		r->history->violations++;
+}
+
 /* Takes a block out; false, and counted, if it is not there. */
 static bool release(struct replay *r, const struct ht_row *row, uint64_t *size)
 {
 	if (ht_live_take(&r->live, row->address, size))
 		return true;
-	if (row->time_ticks >= r->model->unknown_from_ticks)
-		r->history->unknown_releases++;
-	else
-		r->history->violations++;
+	wonder(r, row);
 	return false;
 }
 
@@ -92,9 +98,11 @@ static int resolve_conflict(struct replay *r, const struct ht_lane *l, uint64_t 
 	struct ht_early *early;
 	int rc = ht_merge_find_release(&r->merge, l, address, until_ns, &late, r->err);
 
-	if (rc <= 0) {
-		r->history->violations += !rc;
+	if (rc < 0)
 		return rc;
+	if (rc == 0) {
+		wonder(r, &l->row);
+		return 0;
 	}
 	r->history->reordered++;
 	early = HT_LIST_ADD(&late.lane->early);
