@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_columns.c -- a payload of rows that can be read can be written, and then reads the same
  *
- * Property: ht_column_reader_init() and _next() end in HT_EDAMAGED or give exactly the promised rows; these rows, put into
- * columns, give a payload that reads back row for row.
+ * Property: ht_column_reader_init() and _next() end in HT_EDAMAGED or give exactly the promised rows; these rows,
+ * put into columns, give a payload that reads back row for row.
  *
  * An input is a struct head, the lengths of the columns, and then their bytes, zeros where it is too short: so every
  * input has columns that add up, and every byte of it is part of a number. That lengths do not add up is

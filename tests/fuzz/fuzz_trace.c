@@ -2,9 +2,7 @@
 /* fuzz_trace.c -- whatever a trace file holds, opening and replaying it ends, in its own memory, and counts each
  * call once
  *
- * Property: ht_model_open() succeeds or says HT_EFORMAT; afterwards account and replay succeed; the events that
- * replay tells are as many as the rows that end a call, and the pre-existing blocks; damages are known when the
- * trace is open and do not change.
+ * Property: judge_any(), judge.h.
  *
  * An input is a whole file. Checksums would keep the fuzzer out, so the mutator knows blocks and repairs what it did:
  *
@@ -15,7 +13,6 @@
  * given.
  */
 #define XXH_INLINE_ALL
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -23,9 +20,7 @@
 #include <xxhash.h>
 
 #include "format/block.h"
-#include "inspect/account.h"
-#include "inspect/replay.h"
-#include "inspect/model.h"
+#include "judge.h"
 
 #define PLAIN_MAX (256u << 10) /* as far as a payload may grow by mutation */
 #define BLOCKS_MAX 256
@@ -52,77 +47,11 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-/* ---- the property ------------------------------------------------------------------------------------------ */
-
-static int count_event(void *state, const struct ht_event *e, struct ht_err *e_err)
-{
-	uint64_t *events = state;
-
-	(void)e;
-	(void)e_err;
-	++*events;
-	return 0;
-}
-
-static uint64_t told_rows(const struct ht_model *t)
-{
-	uint64_t rows = 0;
-
-	for (int kind = HT_ROW_ALLOC; kind <= HT_ROW_EXISTING; kind++)
-		if (kind != HT_ROW_REALLOC_BEGIN)
-			rows += t->row_counts[kind];
-	return rows;
-}
-
-/* What the commands ask for, of everything there is. */
-static void ask_all(struct ht_model *t)
-{
-	uint64_t pc;
-
-	for (size_t i = 0; i < t->contexts.count; i++) {
-		ht_model_function(t, t->contexts.at[i].context);
-		ht_model_caller(t, t->contexts.at[i].context, &pc);
-	}
-	ht_clock_time_ns(&t->clock, t->last_ticks);
-	for (size_t i = 0; i < t->streams.count; i++)
-		ht_clock_time_ns(&t->clock, t->streams.at[i].account.ticks);
-}
-
-static void check_trace(struct ht_model *t)
-{
-	const struct ht_damage *damage;
-	uint64_t damages = ht_model_damages(t, &damage), events = 0;
-	struct ht_observer observer = { count_event, &events };
-	struct ht_history history;
-	struct ht_account account;
-	int rc;
-
-	ask_all(t);
-	rc = ht_account_take(t, &account, &err);
-	assert(rc == 0);
-	rc = ht_replay_run(t, &observer, 1, &history, &err);
-	assert(rc == 0);
-	assert(events == told_rows(t));
-	assert(history.violations == account.history.violations);
-	assert(history.live_bytes == account.history.live_bytes);
-	assert(ht_model_damages(t, &damage) == damages);
-	assert(!account.complete || !damages);
-	ht_account_fini(&account);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct ht_model *t;
-	int rc;
-
 	if (ftruncate(file, 0) || pwrite(file, data, size, 0) != (ssize_t)size)
 		abort();
-	rc = ht_model_open(path, &t, &err);
-	assert(rc == 0 || rc == HT_EFORMAT);
-	if (rc == 0) {
-		check_trace(t);
-		ht_model_close(t);
-	}
+	judge_any(path);
 	return 0;
 }
 

@@ -12,14 +12,14 @@ cd "$(dirname "$0")/../.." || exit 3
 seconds=${1:-600}
 work=${O:-build}/fuzz
 flags=(-O1 -g -std=gnu11 -Isrc -D_GNU_SOURCE -fno-sanitize-recover=all)
-sources=(src/util/*.c src/format/*.c src/inspect/*.c)
-limits=(-max_len=65536 -timeout=20 -rss_limit_mb=2048 -malloc_limit_mb=512)
+sources=(src/util/*.c src/format/*.c src/inspect/*.c src/collect/*.c tests/fuzz/judge.c)
+limits=(-max_len=65536 -len_control=0 -handle_xfsz=0 -timeout=20 -rss_limit_mb=2048 -malloc_limit_mb=512)
 bad=0
 
 build() { # build NAME SOURCE FLAG...
 	local name=$1 source=$2
 	shift 2
-	clang "${flags[@]}" "$@" -o "$work/$name" "$source" "${sources[@]}" -lzstd || exit 1
+	clang "${flags[@]}" "$@" -o "$work/$name" "$source" "${sources[@]}" -lzstd -lelf || exit 1
 }
 
 become() { # become NAME SECONDS SEEDS...: the shell turns into the fuzzer, so that its process id is the fuzzer's

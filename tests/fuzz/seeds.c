@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* seeds.c -- writes the traces that fuzzing starts from: seeds DIR
+/* seeds.c -- writes what fuzzing starts from: seeds DIR
  *
  * Between them they hold every kind of block, every kind of row and both ways to store a payload:
  *
@@ -7,7 +7,9 @@
  *   packed.htap       the same with thousands of rows in zstd frames
  *   unfinished.htap   small.htap as a killed recorder leaves it
  *
- * They are legal: two threads, a block handed from one to the other, a realloc of each outcome, a loss, accounts
+ *   well.play         a target that keeps the rules, for fuzz_drain.c
+ *
+ * The traces are legal: two threads, a block handed from one to the other, a realloc of each outcome, a loss, accounts
  * that close.
  */
 #include <stdio.h>
@@ -16,6 +18,7 @@
 #include "format/block.h"
 #include "format/columns.h"
 #include "format/meta.h"
+#include "play.h"
 
 #define BLOCKS_MAX 32
 
@@ -205,6 +208,38 @@ static void write_trace(const char *folder, const char *name, unsigned pairs, bo
 	ht_buf_fini(&t.payload);
 }
 
+static void put_events(struct ht_buf *b, uint8_t slot)
+{
+	static const uint8_t kind_and_function[][2] = { { 0, 1 }, { 3, 3 }, { 4, 3 }, { 3, 3 }, { 6, 3 },
+							{ 3, 3 }, { 5, 3 }, { 1, 2 }, { 2, 5 } };
+	const size_t count = sizeof(kind_and_function) / sizeof(*kind_and_function);
+
+	ht_buf_bytes(b, (uint8_t[]){ PLAY_EVENTS, slot, (uint8_t)count }, 3);
+	for (size_t i = 0; i < count; i++) {
+		ht_buf_bytes(b, kind_and_function[i], 2);
+		ht_buf_bytes(b, "\x20\x10\x20\x30\0\0\0", 7);
+	}
+}
+
+static void write_play(const char *folder)
+{
+	struct ht_buf b = { 0 };
+
+	ht_buf_bytes(&b, (uint8_t[]){ PLAY_IMAGE, 1, 1, 250 }, 4);
+	for (uint8_t slot = 0; slot < 2; slot++) {
+		ht_buf_bytes(&b, (uint8_t[]){ PLAY_CLAIM, slot, 1, 0, 1 }, 5);
+		put_events(&b, slot);
+	}
+	ht_buf_u8(&b, PLAY_ROUND);
+	ht_buf_bytes(&b, (uint8_t[]){ PLAY_LINK, 0, 8 }, 3);
+	put_events(&b, 0);
+	ht_buf_bytes(&b, (uint8_t[]){ PLAY_ROUND, PLAY_FLUSH, PLAY_THREAD, 1, 7, 0, 0 }, 7);
+	put_events(&b, 1);
+	ht_buf_bytes(&b, (uint8_t[]){ PLAY_ROUND, PLAY_REAP }, 2);
+	write_file(folder, "well.play", &b);
+	ht_buf_fini(&b);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2) {
@@ -214,5 +249,6 @@ int main(int argc, char **argv)
 	write_trace(argv[1], "small.htap", 2, true);
 	write_trace(argv[1], "packed.htap", 3000, true);
 	write_trace(argv[1], "unfinished.htap", 2, false);
+	write_play(argv[1]);
 	return 0;
 }
