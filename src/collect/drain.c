@@ -92,7 +92,7 @@ static bool next_segment(struct ht_drain *d, struct ht_ring *r)
 	ht_pool_give(d->pool, r->segment);
 	r->segment = next;
 	r->at = (r->at / HT_SEGMENT_CELLS + 1) * HT_SEGMENT_CELLS;
-	if (d->pool->chain_len >= REFILL_AFTER)
+	if (d->pool->given >= REFILL_AFTER)
 		ht_pool_refill(d->pool);
 	return true;
 }

@@ -124,6 +124,18 @@ static void put_stranger(struct ht_images *im)
 	im->count = number;
 }
 
+static bool is_same(const struct ht_proc_exe *a, const struct ht_proc_exe *b)
+{
+	return a->dev == b->dev && a->ino == b->ino;
+}
+
+bool ht_images_is_running(const struct ht_images *im, uint32_t image)
+{
+	struct ht_proc_exe now;
+
+	return image == im->count && ht_proc_exe(im->pid, &now) && is_same(&now, &im->exe);
+}
+
 void ht_images_expect(struct ht_images *im, const char *path)
 {
 	im->stranger_since_ns = ht_ticker_monotonic_ns();
@@ -138,11 +150,11 @@ void ht_images_watch(struct ht_images *im, bool last)
 
 	ht_images_read(im);
 	if (!last && ht_proc_exe(im->pid, &now)) {
-		if (now.dev == im->exe.dev && now.ino == im->exe.ino) {
+		if (is_same(&now, &im->exe)) {
 			im->stranger_since_ns = 0;
 			return;
 		}
-		if (!im->stranger_since_ns || now.dev != im->stranger.dev || now.ino != im->stranger.ino) {
+		if (!im->stranger_since_ns || !is_same(&now, &im->stranger)) {
 			im->stranger = now;
 			im->stranger_since_ns = now_ns;
 			return;

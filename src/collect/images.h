@@ -39,6 +39,9 @@ void ht_images_expect(struct ht_images *im, const char *path);
 /* Puts a record for each image whose agent has described itself. */
 void ht_images_read(struct ht_images *im);
 
+/* Whether the process still runs this image, so that what /proc says now is about it. */
+bool ht_images_is_running(const struct ht_images *im, uint32_t image);
+
 /* Looks for a program that brought no agent. `last`: the process has ended, there will be no better chance. */
 void ht_images_watch(struct ht_images *im, bool last);
 

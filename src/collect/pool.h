@@ -3,14 +3,15 @@
  *
  * Used by: drain.c (take, give) and recording.c (refill, once a round).
  *
- *        back            thread pops            drain.c follows a link         drain.c is done with it
- *   bare ────► FREE ──────────────────────────► held by a ring ──────────────────────► FREE
+ *         back            refill             thread pops, drain.c follows its link          drain.c is done with it
+ *   bare ──────► spare ◄────────► free ─────────────────────────────────────────► held by a ring ────────► spare
  *
  * Always true:
  *   P1  the record of who holds what is the collector's own; the links in the channel only suggest
- *   P2  a segment is pushed only when a ring that held it gave it up, or when it got its memory: never twice
+ *   P2  only spare segments are pushed, so none is pushed twice
+ *   P3  at most most_free segments are free: what threads can write before the next round is bounded
  *
- * Between pop and link a segment counts as FREE here: the count is right to one segment a thread.
+ * Between pop and link a segment counts as free here: the count is right to one segment a thread.
  */
 #ifndef HT_POOL_H
 #define HT_POOL_H
@@ -21,22 +22,24 @@
 
 struct ht_pool {
 	struct ht_session *session;
-	uint32_t *holder; /* of each segment: free, bare, or slot + 1 */
-	uint32_t backed;  /* segments below have memory behind them */
-	uint32_t free;
-	uint32_t taken;   /* since the last refill */
-	uint32_t chain_first, chain_last, chain_len; /* free, not pushed yet; linked through seg_next */
+	uint32_t *holder;    /* of each segment: bare, spare, free, or slot + its base */
+	uint32_t *spare;     /* a stack: with memory behind them, not handed out */
+	uint32_t spare_count;
+	uint32_t backed;     /* segments below have memory behind them */
+	uint32_t free, most_free;
+	uint32_t taken;      /* since the last refill */
+	uint32_t given;      /* likewise */
 	bool ran_out;     /* there was no free segment at some moment */
 };
 
-int ht_pool_init(struct ht_pool *p, struct ht_session *s, struct ht_err *err);
+int ht_pool_init(struct ht_pool *p, struct ht_session *s, uint32_t most_free, struct ht_err *err);
 void ht_pool_fini(struct ht_pool *p);
 
 /* A ring begins or goes on in `segment`. False: it is not free, or does not exist. */
 bool ht_pool_take(struct ht_pool *p, uint32_t segment, uint32_t slot);
 void ht_pool_give(struct ht_pool *p, uint32_t segment);
 
-/* Pushes what was given, brings the free segments to the watermark, wakes who waits. */
+/* Brings the free segments to the watermark and wakes who waits. */
 void ht_pool_refill(struct ht_pool *p);
 
 #endif

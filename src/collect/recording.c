@@ -40,7 +40,11 @@
 #define SETTLE_NS (50 * MS)
 #define BUSY_CELLS 20000u          /* in one round: the next follows at once */
 #define PENDING_ROWS_MAX 4000000u  /* over all streams: about 40 MiB */
-#define END_BYTES 16384u           /* accounts, END and INDEX of a small trace */
+#define END_BYTES 16384u /* the last words of a small trace; what each stream and block adds to them: */
+#define ACCOUNT_BYTES 48u
+#define ENTRY_BYTES 12u
+#define SEGMENTS_LEAST 2u
+#define ROW_BYTES 8u /* packed; more than any program took so far */
 
 struct recording {
 	const struct ht_recording_options *o;
@@ -197,14 +201,35 @@ static void stop_early(struct recording *r, enum ht_end_reason reason)
 		r->o->stopped(r->result);
 }
 
+/* The rows that can still be written below the limit, besides those that wait here and those that threads can bring from segments they have. */
+static uint64_t rows_left(const struct recording *r)
+{
+	uint64_t used = r->trace.bytes + r->trace.keep_bytes + r->streams.pending_rows * ROW_BYTES +
+			(uint64_t)r->drain.active_count * HT_SEGMENT_CELLS * ROW_BYTES;
+
+	return used < r->trace.limit ? (r->trace.limit - used) / ROW_BYTES : 0;
+}
+
+/* Half of what the file can take, the other half is for what comes between two looks. */
+static uint32_t free_segments(const struct recording *r)
+{
+	uint64_t segments = rows_left(r) / HT_SEGMENT_CELLS / 2;
+
+	return segments < UINT32_MAX ? (uint32_t)segments : UINT32_MAX;
+}
+
+/* Under a limit no more segments are free than the file can take: so that it ends without a loss, and below the limit. */
 static void look_at_limits(struct recording *r)
 {
-	/* what waits is counted as it would be without compression; that leaves room for what is still in the rings */
-	uint64_t coming = r->streams.pending_rows * 8 + r->streams.alive * 64ull + r->trace.indexed * 12 + END_BYTES;
-
-	if (ht_trace_failed(&r->trace))
+	r->trace.keep_bytes = END_BYTES + r->streams.alive * ACCOUNT_BYTES + r->trace.indexed * ENTRY_BYTES;
+	if (ht_trace_failed(&r->trace)) {
 		stop_early(r, HT_END_WRITE);
-	else if (r->o->max_bytes && r->trace.bytes + coming >= r->o->max_bytes)
+		return;
+	}
+	if (!r->trace.limit)
+		return;
+	r->pool.most_free = free_segments(r);
+	if (r->trace.full || r->pool.most_free < SEGMENTS_LEAST || r->pool.most_free * 2ull <= r->pool.free)
 		stop_early(r, HT_END_LIMIT);
 }
 
@@ -315,13 +340,16 @@ static int open_output(struct recording *r, struct ht_err *err)
 	const char *command = strrchr(r->o->argv[0], '/');
 	char *out = r->result->output;
 	size_t room = sizeof(r->result->output);
+	int rc;
 
 	command = command ? command + 1 : r->o->argv[0];
 	if (!r->o->output)
 		snprintf(out, room, "heaptap.%.15s.%d.htap", command, (int)r->launch.pid);
 	else if ((size_t)snprintf(out, room, "%s", r->o->output) >= room)
 		return ht_err_set(err, HT_EUSAGE, "the output file's path is longer than %zu bytes", room - 1);
-	return ht_trace_create(out, r->session.id, &r->trace, err);
+	rc = ht_trace_create(out, r->session.id, &r->trace, err);
+	r->trace.limit = r->o->max_bytes;
+	return rc;
 }
 
 static int prepare_rings(struct recording *r, struct ht_err *err)
@@ -335,6 +363,7 @@ static int prepare_rings(struct recording *r, struct ht_err *err)
 		.contexts = &r->contexts,
 		.ticker = &r->ticker,
 		.pool = &r->pool,
+		.images = &r->images,
 		.gauge = r->o->progress ? &r->gauge : NULL,
 		.pid = r->launch.pid,
 	};
@@ -357,9 +386,11 @@ static int prepare(struct recording *r, struct ht_err *err)
 	if (!rc)
 		rc = ht_session_create(r->o->policy, r->ticker.clock, r->o->flags, &r->session, err);
 	if (!rc)
-		rc = ht_pool_init(&r->pool, &r->session, err);
-	if (!rc)
 		rc = open_output(r, err);
+	if (!rc) {
+		r->trace.keep_bytes = END_BYTES;
+		rc = ht_pool_init(&r->pool, &r->session, r->o->max_bytes ? free_segments(r) : UINT32_MAX, err);
+	}
 	return rc ? rc : prepare_rings(r, err);
 }
 
@@ -368,6 +399,8 @@ static int go(struct recording *r, struct ht_err *err)
 	char address[64];
 	int rc;
 
+	ht_ticker_mark(&r->ticker);
+	r->ticker.first = r->ticker.last; /* time counts from here */
 	put_session(r);
 	snprintf(address, sizeof(address), "%d:%d:%016llx", (int)getpid(), r->session.fd, (unsigned long long)r->session.id);
 	ht_session_start(&r->session, (uint32_t)r->launch.pid);

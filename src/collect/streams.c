@@ -30,6 +30,12 @@ static void put_thread(struct ht_streams *ss, const struct ht_stream *st)
 	});
 }
 
+/* An exec keeps the thread id and changes the name, so the name is believed only if the image is still the stream's afterwards. */
+static bool read_name(const struct ht_streams *ss, const struct ht_stream *st, char name[HT_STREAMS_NAME])
+{
+	return ht_proc_thread_name(ss->pid, (pid_t)st->tid, name, HT_STREAMS_NAME) && ht_images_is_running(ss->images, st->image);
+}
+
 struct ht_stream *ht_streams_open(struct ht_streams *ss, uint32_t tid, uint32_t image, uint64_t ticks, const struct ht_counters *base)
 {
 	struct ht_stream *st = calloc(1, sizeof(*st));
@@ -46,18 +52,19 @@ struct ht_stream *ht_streams_open(struct ht_streams *ss, uint32_t tid, uint32_t 
 		st->next->previous = st;
 	ss->list = st;
 	ss->alive++;
-	ht_proc_thread_name(ss->pid, (pid_t)tid, st->name, sizeof(st->name));
+	if (!read_name(ss, st, st->name))
+		st->name[0] = 0;
 	put_thread(ss, st);
 	return st;
 }
 
 void ht_streams_rename(struct ht_streams *ss, struct ht_stream *st)
 {
-	char name[sizeof(st->name)];
+	char name[HT_STREAMS_NAME];
 
-	if (!ht_proc_thread_name(ss->pid, (pid_t)st->tid, name, sizeof(name)) || !strcmp(name, st->name))
+	if (!read_name(ss, st, name) || !strcmp(name, st->name))
 		return;
-	strcpy(st->name, name);
+	memcpy(st->name, name, sizeof(name));
 	put_thread(ss, st);
 }
 

@@ -18,9 +18,12 @@
 
 #include "collect/contexts.h"
 #include "collect/gauge.h"
+#include "collect/images.h"
 #include "collect/pool.h"
 #include "collect/ticker.h"
 #include "collect/trace.h"
+
+#define HT_STREAMS_NAME 16 /* Linux names threads with up to 15 bytes */
 
 struct ht_counters {
 	uint64_t entered, counted_only, lost, nested, blocked_ticks;
@@ -28,7 +31,7 @@ struct ht_counters {
 
 struct ht_stream {
 	uint32_t number, tid, image;
-	char name[16];
+	char name[HT_STREAMS_NAME];
 	uint64_t first_ticks, last_ticks;
 	uint64_t seq; /* of the next row */
 	uint64_t recorded, unwritten;
@@ -46,6 +49,7 @@ struct ht_streams {
 	struct ht_contexts *contexts;
 	const struct ht_ticker *ticker;
 	const struct ht_pool *pool;
+	const struct ht_images *images;
 	struct ht_gauge *gauge; /* NULL: nobody watches */
 	pid_t pid;
 	uint32_t count; /* streams so far, and the number of the latest */

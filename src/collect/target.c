@@ -30,7 +30,7 @@ static int check_executable(const char *path, struct ht_err *err)
 
 	if (stat(path, &st))
 		return errno == ENOENT || errno == ENOTDIR
-			       ? ht_err_set(err, HT_ENOTFOUND, "%s: there is no such program", path)
+			       ? ht_err_set(err, HT_ENOTFOUND, "%s: no such file", path)
 			       : ht_err_set(err, HT_ENOTRUN, "%s: cannot be run: %s", path, strerror(errno));
 	if (S_ISDIR(st.st_mode))
 		return ht_err_set(err, HT_ENOTRUN, "%s: is a directory, not a program", path);
@@ -92,12 +92,11 @@ static int check_rights(int fd, const char *path, struct ht_err *err)
 
 	if (fstat(fd, &st))
 		return ht_err_set(err, HT_ENOTRUN, "%s: cannot be looked at: %s", path, strerror(errno));
-	/* Run by root, a set-uid-root program gains nothing, and then the loader keeps the agent. */
-	if ((st.st_mode & S_ISUID && st.st_uid != geteuid()) || (st.st_mode & S_ISGID && st.st_gid != getegid()))
+	if (st.st_mode & S_ISUID || (st.st_mode & S_ISGID && st.st_mode & S_IXGRP))
 		return refuse(err, path, "it is set-uid or set-gid, and the loader keeps the agent out of such programs; record what it starts, "
 					 "or a copy without the bit");
-	if (geteuid() != 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0)
-		return refuse(err, path, "it has file capabilities, and the loader keeps the agent out of such programs; record it as root");
+	if (fgetxattr(fd, "security.capability", NULL, 0) > 0)
+		return refuse(err, path, "it has file capabilities, and the loader keeps the agent out of such programs; record a copy without them");
 	return 0;
 }
 
@@ -146,7 +145,7 @@ static int check_elf(int fd, const char *path, struct ht_err *err)
 	elf_version(EV_CURRENT);
 	elf = elf_begin(fd, ELF_C_READ, NULL);
 	if (!elf || elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &ehdr))
-		rc = ht_err_set(err, HT_ENOTRUN, "%s: is neither a program nor a script with #! in its first line", path);
+		rc = ht_err_set(err, HT_ENOTRUN, "%s: is neither a program (ELF) nor a script", path);
 	else if (gelf_getclass(elf) == ELFCLASS32)
 		rc = refuse(err, path, "it is a 32-bit program, and only 64-bit ones can be recorded");
 	else if (ehdr.e_machine != EM_X86_64)
@@ -175,15 +174,30 @@ static int read_interpreter(char *line, char *ret, size_t room, const char *scri
 	return find(word ? word : program, ret, room, err);
 }
 
+/* What execvp hands to the shell: no "#!", not empty, and no zero byte in its first line. */
+static bool is_plain_text(const char *line, ssize_t n)
+{
+	const char *end = n > 0 ? memchr(line, '\n', (size_t)n) : NULL;
+
+	return end && memcmp(line, "#!", 2) && memcmp(line, ELFMAG, SELFMAG) && !memchr(line, 0, (size_t)(end - line));
+}
+
 static int check(const char *path, int deep, struct ht_err *err)
 {
 	char line[512] = "", next[4096];
-	ht_auto(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	ht_auto(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	ssize_t n;
 	int rc;
 
-	if (fd < 0) /* may be run but not read: the loader decides */
-		return errno == EACCES ? 0 : ht_err_set(err, HT_ENOTRUN, "%s: cannot be read: %s", path, strerror(errno));
-	if (pread(fd, line, sizeof(line) - 1, 0) >= 2 && line[0] == '#' && line[1] == '!') {
+	if (fd < 0 && errno == EACCES)
+		return refuse(err, path, "it may be run but not read, and then the kernel hides from the agent which session it belongs to; "
+					 "make it readable");
+	if (fd < 0)
+		return ht_err_set(err, HT_ENOTRUN, "%s: cannot be opened: %s", path, strerror(errno));
+	n = pread(fd, line, sizeof(line) - 1, 0);
+	if (is_plain_text(line, n))
+		return check(HT_TARGET_SHELL, deep + 1, err);
+	if (n >= 2 && line[0] == '#' && line[1] == '!') {
 		line[strcspn(line, "\n")] = 0;
 		if (deep == SCRIPTS_DEEP)
 			return ht_err_set(err, HT_ENOTRUN, "%s: its interpreter is a script, and so on, too deep", path);

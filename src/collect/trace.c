@@ -22,7 +22,7 @@
 
 #define ZSTD_LEVEL 1
 #define PENDING_MAX (1u << 20)
-#define KEEP_BYTES (256u << 10)  /* for the last words */
+#define KEEP_BYTES (64u << 10) /* before anybody knows better */
 #define RESERVE_STEP (8u << 20)
 
 /* T1: the order in which pending blocks are written. */
@@ -47,6 +47,7 @@ int ht_trace_create(const char *path, uint64_t session, struct ht_trace *ret, st
 	fchmod(t.fd, 0600); /* also under an odd umask */
 	if (!getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur != RLIM_INFINITY)
 		t.bytes_max = limit.rlim_cur;
+	t.keep_bytes = KEEP_BYTES;
 	t.reserved = fallocate(t.fd, FALLOC_FL_KEEP_SIZE, 0, KEEP_BYTES) ? 0 : KEEP_BYTES;
 	*ret = t;
 	return 0;
@@ -67,10 +68,10 @@ void ht_trace_close(struct ht_trace *t)
 
 /* ---- bytes ------------------------------------------------------------------------------------------------- */
 
-/* Before a write that leaves less than KEEP_BYTES behind it. False with errno: there is no such room. */
+/* Before a write that leaves less than keep_bytes behind it. False with errno: there is no such room. */
 static bool reserve(struct ht_trace *t, uint64_t upto)
 {
-	uint64_t wanted = upto + KEEP_BYTES;
+	uint64_t wanted = upto + t->keep_bytes;
 
 	if (t->bytes_max != UINT64_MAX && wanted > t->bytes_max) {
 		errno = EFBIG;
@@ -146,7 +147,7 @@ static bool index_block(struct ht_trace *t, const struct ht_block *b)
 	return true;
 }
 
-static bool write_block(struct ht_trace *t, struct ht_block *b, const struct ht_buf *payload)
+static bool seal_block(struct ht_trace *t, struct ht_block *b, const struct ht_buf *payload)
 {
 	struct ht_err err;
 
@@ -160,6 +161,11 @@ static bool write_block(struct ht_trace *t, struct ht_block *b, const struct ht_
 		return fail(t, "cannot pack a block");
 	if (ht_sealer_seal(t->sealer, b, payload->at, payload->len, &t->sealed, &err))
 		return fail(t, err.text);
+	return true;
+}
+
+static bool write_sealed(struct ht_trace *t, const struct ht_block *b)
+{
 	if (!write_at_end(t, t->sealed.at, t->sealed.len)) {
 		cut(t);
 		return fail(t, "cannot write");
@@ -169,6 +175,11 @@ static bool write_block(struct ht_trace *t, struct ht_block *b, const struct ht_
 	t->bytes += t->sealed.len;
 	t->number++;
 	return true;
+}
+
+static bool write_block(struct ht_trace *t, struct ht_block *b, const struct ht_buf *payload)
+{
+	return seal_block(t, b, payload) && write_sealed(t, b);
 }
 
 /* ---- metadata ---------------------------------------------------------------------------------------------- */
@@ -271,7 +282,10 @@ bool ht_trace_events(struct ht_trace *t, uint32_t stream, uint64_t first_seq, co
 		errno = ENOMEM;
 		return fail(t, "cannot pack a block");
 	}
-	if (!write_block(t, &b, &t->payload))
+	if (!seal_block(t, &b, &t->payload))
+		return false;
+	t->full = t->full || (t->limit && t->bytes + t->sealed.len + t->keep_bytes > t->limit);
+	if (t->full || !write_sealed(t, &b))
 		return false;
 	t->events += rows->rows;
 	return true;

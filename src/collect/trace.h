@@ -9,7 +9,8 @@
  * Always true:
  *   T1  what was put before an EVENTS block stands before it in the file: images, modules, threads, contexts, in this order
  *   T2  after a failed write the file ends with its last whole block, and everything put is swallowed until ht_trace_end
- *   T3  the file was made by this process: never an existing one, never through a symbolic link, mode 0600
+ *   T3  no EVENTS block is written that would not leave keep_bytes below the limit
+ *   T4  the file was made by this process: never an existing one, never through a symbolic link, mode 0600
  *
  * So only the round's end asks ht_trace_failed().
  */
@@ -32,7 +33,10 @@ struct ht_trace {
 	int fd;
 	uint64_t session, number, bytes, events;
 	uint64_t reserved; /* the file system keeps room up to here; 0: it does not do that */
-	uint64_t bytes_max; /* a limit of the process on the size of files */
+	uint64_t bytes_max;  /* a limit of the process on the size of files */
+	uint64_t limit;      /* the user's; 0: none */
+	uint64_t keep_bytes; /* what the last words will need */
+	bool full;           /* an EVENTS block did not fit below the limit */
 	bool failed, ending;
 	struct ht_err err; /* of the failure */
 	struct ht_sealer *sealer;

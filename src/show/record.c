@@ -15,6 +15,7 @@
 #include "show/command.h"
 
 enum { OWN_FAILURE = 125 };
+enum { SIZE_LEAST = 131072 }; /* what a trace needs to begin and to end */
 enum { OUTPUT, OVERFLOW, NO_STACKS, FREE_STACKS, MAX_FILE };
 
 static const struct ht_option options[] = {
@@ -38,8 +39,10 @@ static int parse_size(const char *word, uint64_t *ret, struct ht_err *err)
 	const char *unit = *end ? strchr(units, *end & ~0x20) : NULL;
 	unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
 
-	if (word[0] < '0' || word[0] > '9' || (*end && (!unit || end[1])) || n == 0 || n > UINT64_MAX >> shift)
+	if (word[0] < '0' || word[0] > '9' || (*end && (!unit || end[1])) || n > UINT64_MAX >> shift)
 		return ht_err_set(err, HT_EUSAGE, "--max-file=%s: not a size; write a number with K, M or G, as in 500M", word);
+	if (n << shift < SIZE_LEAST)
+		return ht_err_set(err, HT_EUSAGE, "--max-file=%s: too small; the least is %dK", word, SIZE_LEAST >> 10);
 	*ret = n << shift;
 	return 0;
 }
@@ -84,7 +87,10 @@ static void show_progress(const struct ht_progress *p)
 	char live[32], file[32];
 	double seconds = (double)p->elapsed_ns / 1e9;
 
-	human(live, sizeof(live), p->live_bytes);
+	if (p->live_unknown)
+		snprintf(live, sizeof(live), "?");
+	else
+		human(live, sizeof(live), p->live_bytes);
 	human(file, sizeof(file), p->file_bytes);
 	fprintf(stderr, "\r\033[K%.1f s  %" PRIu64 " events  %.0f/s  live %s  file %s", seconds, p->calls,
 		seconds > 0 ? (double)p->calls / seconds : 0, live, file);
