@@ -41,6 +41,7 @@ static const struct ht_field sum_fields[] = {
 	{ "unknown_releases", "unknown releases", 0 },
 	{ "damaged_blocks", "damaged blocks", 0 },
 	{ "missing_sequences", "missing events", 0 },
+	{ "unrecorded_images", "programs not recorded", 0 },
 	{ "live_blocks", "live blocks at the end", 0 },
 	{ "live_bytes", "live bytes at the end", 0 },
 	{ "complete", NULL, 0 },
@@ -73,6 +74,7 @@ static void fill_sums(struct ht_table *t, const struct ht_account *a)
 	ht_table_add(t, ht_number(a->history.unknown_releases));
 	ht_table_add(t, ht_number(a->damages));
 	ht_table_add(t, ht_number(a->missing));
+	ht_table_add(t, ht_number(a->unrecorded));
 	ht_table_add(t, ht_number(a->history.live_blocks));
 	ht_table_add(t, ht_number(a->history.live_bytes));
 	ht_table_add(t, ht_flag(a->complete));
@@ -169,6 +171,10 @@ static void print_verdict(const struct ht_model *m, const struct ht_account *a)
 		ht_out_text("  the description of the recording is missing\n");
 	if (!m->has_end)
 		ht_out_text("  the end is missing: the recording did not end properly\n");
+	if (!m->images.count)
+		ht_out_text("  no program was recorded: the agent never spoke up\n");
+	print_reason(a->unrecorded, "program was run whose calls are not here (see heaptap info)",
+		     "programs were run whose calls are not here (see heaptap info)");
 	print_reason(a->damages, "damaged place in the file", "damaged places in the file");
 	print_reason(a->missing, "event missing from the file", "events missing from the file");
 	print_reason(a->sums.lost, "call lost while recording", "calls lost while recording");

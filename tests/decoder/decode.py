@@ -537,8 +537,15 @@ class Replay:
                 if release[1] == FREE:
                     yield self.simple(other, release, "free", freed, address)
             else:
-                self.violations += 1
+                self.wonder(row)
         self.live[address] = size
+
+    def wonder(self, row):
+        """What this row does to its address cannot be, unless a call in front of it is missing."""
+        if row[2] >= self.trace.unknown_from:
+            self.unknown_releases += 1
+        else:
+            self.violations += 1
 
     def find_release(self, stream, row, address):
         """The release of this address by another stream that a late stamp hides behind this row."""
@@ -559,10 +566,7 @@ class Replay:
         """Takes the block out of the live set and returns its size, None if it was not there."""
         size = self.live.pop(row[4], None)
         if size is None:
-            if row[2] >= self.trace.unknown_from:
-                self.unknown_releases += 1
-            else:
-                self.violations += 1
+            self.wonder(row)
         return size
 
     def simple(self, stream, row, event, size, address):
@@ -640,9 +644,12 @@ def verdict(trace):
     answer["unknown_releases"] = replay.unknown_releases
     answer["damaged_blocks"] = len(trace.damages)
     answer["missing_sequences"] = trace.missing
+    answer["unrecorded_images"] = sum(image["status"] != 1 for image in trace.images.values())
     answer["complete"] = bool(
         trace.session
         and trace.end
+        and trace.images
+        and not answer["unrecorded_images"]
         and closes
         and not trace.damages
         and not trace.missing

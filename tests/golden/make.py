@@ -230,6 +230,7 @@ def verify(totals, threads, complete, reordered=0, violations=0, unknown=0, dama
         unknown_releases=unknown,
         damaged_blocks=damaged,
         missing_sequences=missing,
+        unrecorded_images=0,
         complete=complete,
     )
     answer["threads"] = [dict(zip(("thread", "tid", "name") + figures, thread)) for thread in threads]
