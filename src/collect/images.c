@@ -143,24 +143,33 @@ void ht_images_expect(struct ht_images *im, const char *path)
 		snprintf(im->stranger.path, sizeof(im->stranger.path), "%s", path);
 }
 
+/* True: the process runs what it ran, or something that has an agent, which will speak up. */
+static bool is_no_stranger(struct ht_images *im, const struct ht_proc_exe *now)
+{
+	if (!is_same(now, &im->exe) && !ht_proc_maps(im->pid, HT_IMAGES_AGENT))
+		return false;
+	im->exe = *now;
+	im->stranger_since_ns = 0;
+	return true;
+}
+
 void ht_images_watch(struct ht_images *im, bool last)
 {
 	uint64_t now_ns = ht_ticker_monotonic_ns();
 	struct ht_proc_exe now;
 
 	ht_images_read(im);
-	if (!last && ht_proc_exe(im->pid, &now)) {
-		if (is_same(&now, &im->exe)) {
-			im->stranger_since_ns = 0;
-			return;
-		}
-		if (!im->stranger_since_ns || !is_same(&now, &im->stranger)) {
-			im->stranger = now;
-			im->stranger_since_ns = now_ns;
-			return;
-		}
+	if (last) {
+		if (im->stranger_since_ns || !im->count)
+			put_stranger(im);
+		return;
 	}
-	if (im->stranger_since_ns && (last || now_ns - im->stranger_since_ns >= STRANGER_NS) &&
-	    (last || !ht_proc_maps(im->pid, HT_IMAGES_AGENT)))
+	if (!ht_proc_exe(im->pid, &now) || is_no_stranger(im, &now))
+		return;
+	if (!im->stranger_since_ns || !is_same(&now, &im->stranger)) {
+		im->stranger = now;
+		im->stranger_since_ns = now_ns;
+	} else if (now_ns - im->stranger_since_ns >= STRANGER_NS) {
 		put_stranger(im);
+	}
 }

@@ -5,12 +5,12 @@
  *
  *   find the program ──► fork, held ──► session, trace file ──► go ──► rounds until the target has ended ──► close, END
  *
- *   a round            drain rings ──► refill the pool, wake who waits ──► memory behind the tree
- *   a tick (100 ms)    images, mappings, threads that are gone, names, seccomp, progress
+ *   a round            images, mappings ──► drain rings ──► refill the pool, wake who waits ──► memory behind the tree
+ *   a tick (100 ms)    threads that are gone, names, seccomp, progress
  *   a second           flush rows, a clock pair
  *
- * Rounds follow each other at once while there is much to do, else after 1 to 8 ms, or when a signal or the target's end comes; at the
- * very start much faster, to have seen the mappings of a program that runs for a millisecond.
+ * Rounds follow each other at once while there is much to do, else after 1 to 8 ms, or when a signal or the target's end comes; sooner
+ * while an image is young, to have seen a program that runs for a millisecond: what is mapped, and whether it has an agent.
  *
  * Always true: the target is never made to wait by anything but a full pool; after a failed write or at the size limit the trace is ended at
  * once, and the target runs on, dormant.
@@ -32,11 +32,11 @@
 #include "collect/signals.h"
 #include "collect/target.h"
 
-#define US 1000ull
 #define MS 1000000ull
 #define TICK_NS (100 * MS)
 #define SECOND_NS (1000 * MS)
-#define START_NS (50 * MS)
+#define QUICK_NS (MS / 10)    /* between rounds, while an image is young: */
+#define YOUNG_NS (30 * MS)
 #define SETTLE_NS (50 * MS)
 #define BUSY_CELLS 20000u          /* in one round: the next follows at once */
 #define PENDING_ROWS_MAX 4000000u  /* over all streams: about 40 MiB */
@@ -63,7 +63,7 @@ struct recording {
 	struct ht_images images;
 	int signals, target; /* signalfd, pidfd */
 	bool closed;         /* END is written */
-	uint64_t begun_ns, tick_ns, second_ns, mappings_ns, pause_ns;
+	uint64_t begun_ns, tick_ns, second_ns, mappings_ns, pause_ns, quick_until_ns;
 };
 
 /* ---- ticks ------------------------------------------------------------------------------------------------- */
@@ -75,6 +75,8 @@ static void look_at_mappings(struct recording *r, uint64_t now_ns)
 	if (!new_image && (!r->mappings.wanted || now_ns - r->mappings_ns < TICK_NS))
 		return;
 	r->mappings_ns = now_ns;
+	if (new_image)
+		r->quick_until_ns = now_ns + YOUNG_NS;
 	if (new_image && r->streams.gauge)
 		ht_gauge_clear(r->streams.gauge); /* the blocks of the earlier image are gone */
 	ht_mappings_look(&r->mappings, r->images.count);
@@ -116,7 +118,6 @@ static void flush(struct recording *r)
 static void tick(struct recording *r, uint64_t now_ns)
 {
 	r->tick_ns = now_ns;
-	ht_images_watch(&r->images, false);
 	ht_drain_reap(&r->drain);
 	look_for_filters(r);
 	if (now_ns - r->second_ns < SECOND_NS)
@@ -243,15 +244,15 @@ static void set_pause(struct recording *r, uint64_t cells, uint64_t now_ns)
 		r->pause_ns = MS;
 	else if (r->pause_ns < 8 * MS)
 		r->pause_ns += MS;
-	if (now_ns - r->begun_ns < START_NS && !r->mappings.count && r->pause_ns)
-		r->pause_ns = 50 * US;
+	if (now_ns < r->quick_until_ns && r->pause_ns > QUICK_NS)
+		r->pause_ns = QUICK_NS;
 }
 
 static void turn_round(struct recording *r)
 {
 	uint64_t now_ns = ht_ticker_monotonic_ns(), cells;
 
-	ht_images_read(&r->images);
+	ht_images_watch(&r->images, false);
 	look_at_mappings(r, now_ns);
 	cells = ht_drain_round(&r->drain);
 	ht_pool_refill(&r->pool);
@@ -405,6 +406,7 @@ static int go(struct recording *r, struct ht_err *err)
 	snprintf(address, sizeof(address), "%d:%d:%016llx", (int)getpid(), r->session.fd, (unsigned long long)r->session.id);
 	ht_session_start(&r->session, (uint32_t)r->launch.pid);
 	r->begun_ns = r->tick_ns = r->second_ns = ht_ticker_monotonic_ns();
+	r->quick_until_ns = r->begun_ns + YOUNG_NS;
 	rc = ht_launch_go(&r->launch, address, err);
 	ht_images_expect(&r->images, r->program.path);
 	return rc;

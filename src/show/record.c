@@ -120,16 +120,27 @@ static void tell_shortcomings(const struct ht_recording_result *r)
 		ht_warn(r->output, "the program wrote into the recorder's memory: %" PRIu64 " threads are damaged", r->damaged_streams);
 	if (r->contexts_cut)
 		ht_warn(r->output, "%" PRIu64 " events lost their caller: the context tree is full", r->contexts_cut);
-	if (r->images_not_recorded)
-		ht_warn(r->output, "%u of the programs run is not recorded: %s", r->images_not_recorded, r->why_not_recorded);
-	else if (!r->images)
-		ht_warn(r->output, "the agent never spoke up: nothing was recorded");
+	if (r->images_not_recorded == 1)
+		ht_warn(r->output, "not recorded: %s", r->why_not_recorded);
+	else if (r->images_not_recorded)
+		ht_warn(r->output, "%u programs that ran are not recorded; the last: %s", r->images_not_recorded, r->why_not_recorded);
 	if (r->never_waited)
 		ht_warn(r->output, "the program set a seccomp filter, so it was not made to wait when the recorder fell behind (--overflow=drop)");
 	if (r->slow_clock)
 		ht_warn(r->output, "this machine's time stamp counter is not invariant: times were read from the system, which is slow");
-	if (r->limit_reached)
-		ht_warn(r->output, "recording stopped at the size that --max-file allows; the program ran on");
+}
+
+static bool told_stop;
+
+/* At once, because the program may run on for days. */
+static void tell_stop(const struct ht_recording_result *r)
+{
+	clear_progress();
+	if (r->write_failed)
+		ht_warn(r->output, "%s; recording stopped, what was written is whole; the program runs on unrecorded", r->write_error.text);
+	else if (r->limit_reached)
+		ht_warn(r->output, "recording stopped at the limit of --max-file; the program runs on unrecorded");
+	told_stop = true;
 }
 
 static void tell(const struct ht_recording_result *r, bool terminal)
@@ -148,7 +159,7 @@ static void tell(const struct ht_recording_result *r, bool terminal)
 static int status_of(const struct ht_recording_result *r)
 {
 	if (r->write_failed)
-		return ht_complain_as(OWN_FAILURE, NULL, &r->write_error);
+		return told_stop ? OWN_FAILURE : ht_complain_as(OWN_FAILURE, r->output, &r->write_error);
 	return WIFSIGNALED(r->status) ? 128 + WTERMSIG(r->status) : WEXITSTATUS(r->status);
 }
 
@@ -162,6 +173,7 @@ static int run(const struct ht_given *given)
 
 	if (rc)
 		return ht_complain_as(OWN_FAILURE, NULL, &err);
+	o.stopped = tell_stop;
 	if (terminal) {
 		o.progress = show_progress;
 		o.pausing = clear_progress;
