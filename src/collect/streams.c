@@ -45,7 +45,7 @@ struct ht_stream *ht_streams_open(struct ht_streams *ss, uint32_t tid, uint32_t 
 	st->number = ++ss->count;
 	st->tid = tid;
 	st->image = image;
-	st->first_ticks = st->last_ticks = ticks;
+	st->first_ticks = st->last_ticks = st->call_ticks = ticks;
 	st->base = *base;
 	st->next = ss->list;
 	if (st->next)
@@ -147,7 +147,7 @@ void ht_streams_lose(struct ht_streams *ss, struct ht_stream *st, uint64_t calls
 		st->loss = (struct ht_meta_loss){
 			.stream = st->number,
 			.first_seq = st->seq,
-			.from_ticks = st->last_ticks,
+			.from_ticks = st->call_ticks,
 			.reason = ss->pool->ran_out ? HT_LOSS_NO_ROOM : HT_LOSS_REENTERED,
 		};
 	}

@@ -33,6 +33,7 @@ struct ht_stream {
 	uint32_t number, tid, image;
 	char name[HT_STREAMS_NAME];
 	uint64_t first_ticks, last_ticks;
+	uint64_t call_ticks; /* before the latest call's first row: what a handler lost inside it came after */
 	uint64_t seq; /* of the next row */
 	uint64_t recorded, unwritten;
 	uint32_t calls; /* in `rows` */
@@ -85,6 +86,8 @@ static inline void ht_streams_row(struct ht_streams *ss, struct ht_stream *st, c
 	ht_columns_put(&st->rows, row);
 	st->seq++;
 	st->calls += row->kind != HT_ROW_REALLOC_BEGIN;
+	if (row->kind <= HT_ROW_REALLOC_BEGIN)
+		st->call_ticks = st->last_ticks;
 	st->last_ticks = row->time_ticks;
 	ss->pending_rows++;
 	if (ss->gauge)
