@@ -8,6 +8,9 @@ need jq
 have_allocators
 seeds=${SEEDS:-1} crowd=${THREADS:-2 8 32}
 
+# Thread caches off and one arena, where the allocator lets us: blocks change hands at once.
+export MALLOC_ARENA_MAX=1 GLIBC_TUNABLES=glibc.malloc.tcache_count=0 MALLOC_CONF=tcache:false,narenas:1
+
 storm() { # storm ALLOCATOR FILE WORDS...: recorded, with its tally
 	local lib file=$2
 	lib=$(allocator "$1")
@@ -17,7 +20,6 @@ storm() { # storm ALLOCATOR FILE WORDS...: recorded, with its tally
 }
 
 for a in $ALLOCATORS; do
-	export MALLOC_ARENA_MAX=1
 	only='' # jemalloc has no pvalloc: the call would reach glibc's, with or without us
 	[ "$a" = jemalloc ] && only=nopvalloc
 	for seed in $seeds; do

@@ -5,7 +5,7 @@
 # What was written before stays readable: verify answers 1 or 4, never a crash. RUNS and SEED replay.
 . "$(dirname "$0")/lib.sh"
 need jq
-runs=${RUNS:-5} seed=${SEED:-$RANDOM} threads=2 ops=300000 worst=0
+runs=${RUNS:-5} seed=${SEED:-$RANDOM} threads=2 ops=1500000 worst=0
 echo "seed $seed"
 RANDOM=$seed
 

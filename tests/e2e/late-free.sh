@@ -10,13 +10,11 @@ cp "$HEAPTAP" planted/heaptap
 unset HT_CONFESS
 export GLIBC_TUNABLES=glibc.malloc.tcache_count=0 MALLOC_ARENA_MAX=1
 
-for seed in 1 2 3 4 5; do
-	record sound.htap "$TARGETS/storm" reuse $seed 4 20000 || fail "storm: exit $?"
+for seed in 1 2 3; do
+	record sound.htap "$TARGETS/storm" reuse $seed 2 150000 || fail "storm: exit $?"
 	oracle history sound.htap || fail "seed $seed: the sound agent"
-	HEAPTAP=$TMP/planted/heaptap record late.htap "$TARGETS/storm" reuse $seed 4 20000 || fail "storm: exit $?"
-	late=$("$HEAPTAP" verify --json late.htap | jq .history_violations)
-	echo "seed $seed: $late violations with late stamps"
-	[ "$late" -gt 0 ] || fail "seed $seed: late stamps go unseen"
-	oracle history late.htap >/dev/null && fail "seed $seed: the oracle sees nothing"
+	HEAPTAP=$TMP/planted/heaptap record late.htap "$TARGETS/storm" reuse $seed 2 150000 || fail "storm: exit $?"
+	oracle history late.htap >late && fail "seed $seed: late stamps go unseen: $(cat late)"
+	"$HEAPTAP" verify --json late.htap |
+		jq -r '"late stamps: \(.history_violations) violations, \(.reordered) reordered"'
 done
-exit 0

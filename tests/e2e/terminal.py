@@ -16,7 +16,7 @@ import time
 # Reports SIGINT and goes on; allocates all the time; ends by itself when told by a line on stdin.
 STUBBORN = r"""$SIG{INT} = sub { print "caught\n" }; $| = 1; print "ready\n";
 while (1) { push @a, "x" x 50 for 1 .. 100; @a = (); my $r = ""; vec($r, 0, 1) = 1;
-if (select($r, undef, undef, 0.001) > 0) { my $l = <STDIN>; last if $l =~ /end/; } } print "over\n"; exit 5"""
+if (select($r, undef, undef, 0.001) > 0) { my $l = <STDIN>; print "pong\n" if $l =~ /ping/; last if $l =~ /end/; } } print "over\n"; exit 5"""
 PLAIN = r"""$| = 1; print "ready\n"; while (1) { push @a, "x" x 50 for 1 .. 100; @a = (); select undef, undef, undef, 0.001 }"""
 HANGUP = r"""$SIG{HUP} = sub { open F, ">", $ARGV[0]; print F "hup\n"; exit 0 }; """ + PLAIN
 LIMIT_S = 30
@@ -115,6 +115,8 @@ def suspended(prefix):
         stopped = t.status()
         t.say("fg")
         t.wait("perl")
+        t.say("ping")
+        t.wait("pong")
     t.say("end")
     t.wait("over")
     status = t.status()

@@ -17,7 +17,8 @@
 
 #define STACK (32 * 1024)
 
-static _Atomic uint64_t bytes, alive, done;
+static _Atomic uint64_t bytes, done;
+static pthread_barrier_t everybody;
 static uint64_t wanted;
 
 static void once(uint64_t number)
@@ -36,12 +37,9 @@ static void *in_turn(void *arg)
 /* Nobody goes before everybody is there, nobody leaves before everybody has allocated. */
 static void *in_crowd(void *arg)
 {
-	atomic_fetch_add(&alive, 1);
-	while (atomic_load(&alive) < wanted)
-		usleep(20000);
+	pthread_barrier_wait(&everybody);
 	once((uint64_t)arg);
-	while (atomic_load(&done) < wanted)
-		usleep(20000);
+	pthread_barrier_wait(&everybody);
 	return NULL;
 }
 
@@ -67,6 +65,7 @@ int main(int argc, char **argv)
 		return 2;
 	wanted = strtoull(argv[2], NULL, 10);
 	thread = mmap(NULL, wanted * sizeof(*thread), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pthread_barrier_init(&everybody, NULL, (unsigned)wanted);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK);
 	for (i = 0; i < wanted; i++) {

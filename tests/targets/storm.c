@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -144,13 +145,16 @@ static void random_step(struct worker *w)
 	}
 }
 
+/* Even threads allocate, odd ones release what those made: what is freed here is handed out there. */
 static void reuse_step(struct worker *w)
 {
-	void *old = atomic_exchange(&box[next_random(w) % 2], plain(w, 48));
+	_Atomic(void *) *b = &box[next_random(w) % 8];
+	void *p = atomic_exchange(b, w->number % 2 ? NULL : plain(w, 48));
 
-	if (old)
-		release(w, old);
-	release(w, plain(w, 48));
+	if (p)
+		release(w, p);
+	else if (w->number % 2)
+		sched_yield();
 }
 
 static void move_step(struct worker *w)
@@ -192,6 +196,8 @@ static void *run(void *arg)
 	while (atomic_load(&ready) < threads)
 		usleep(100);
 	for (i = 0; i < ops; i++) {
+		if (i % 4 == 0 && mode[1] != 'a')
+			sched_yield(); /* the others shall find what this one left */
 		switch (mode[0] == 'r' ? mode[1] : mode[0]) {
 		case 'a':
 			random_step(w);
