@@ -85,17 +85,6 @@ static int need(const struct ht_cursor *c, uint64_t len, struct ht_err *err)
 	return 0;
 }
 
-int ht_cursor_bytes(struct ht_cursor *c, size_t len, const uint8_t **ret, struct ht_err *err)
-{
-	int rc = need(c, len, err);
-
-	if (rc)
-		return rc;
-	*ret = c->at;
-	c->at += len;
-	return 0;
-}
-
 static int get_fixed(struct ht_cursor *c, void *ret, size_t len, struct ht_err *err)
 {
 	int rc = need(c, len, err);
@@ -105,11 +94,6 @@ static int get_fixed(struct ht_cursor *c, void *ret, size_t len, struct ht_err *
 	memcpy(ret, c->at, len);
 	c->at += len;
 	return 0;
-}
-
-int ht_cursor_u8(struct ht_cursor *c, uint8_t *ret, struct ht_err *err)
-{
-	return get_fixed(c, ret, sizeof(*ret), err);
 }
 
 int ht_cursor_u32(struct ht_cursor *c, uint32_t *ret, struct ht_err *err)
@@ -140,33 +124,6 @@ int ht_cursor_varint_slow(struct ht_cursor *c, uint64_t *ret, struct ht_err *err
 		}
 	}
 	return ht_err_set(err, HT_EDAMAGED, "byte %" PRIu64 ": a number has more than 64 bits", ht_cursor_at(c));
-}
-
-int ht_cursor_varint32(struct ht_cursor *c, uint32_t *ret, struct ht_err *err)
-{
-	struct ht_cursor ahead = *c;
-	uint64_t v;
-	int rc = ht_cursor_varint(&ahead, &v, err);
-
-	if (rc)
-		return rc;
-	if (v > UINT32_MAX)
-		return ht_err_set(err, HT_EDAMAGED, "byte %" PRIu64 ": %" PRIu64 " has more than 32 bits",
-				  ht_cursor_at(c), v);
-	*c = ahead;
-	*ret = (uint32_t)v;
-	return 0;
-}
-
-int ht_cursor_zigzag(struct ht_cursor *c, int64_t *ret, struct ht_err *err)
-{
-	uint64_t v;
-	int rc = ht_cursor_varint(c, &v, err);
-
-	if (rc)
-		return rc;
-	*ret = ht_unzigzag(v);
-	return 0;
 }
 
 int ht_cursor_str(struct ht_cursor *c, struct ht_str *ret, struct ht_err *err)

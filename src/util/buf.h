@@ -102,14 +102,10 @@ static inline uint64_t ht_cursor_at(const struct ht_cursor *c)
 	return c->base + (uint64_t)(c->at - c->start);
 }
 
-int ht_cursor_u8(struct ht_cursor *c, uint8_t *ret, struct ht_err *err);
 int ht_cursor_u32(struct ht_cursor *c, uint32_t *ret, struct ht_err *err);
 int ht_cursor_u64(struct ht_cursor *c, uint64_t *ret, struct ht_err *err);
 int ht_cursor_varint_slow(struct ht_cursor *c, uint64_t *ret, struct ht_err *err);
-int ht_cursor_varint32(struct ht_cursor *c, uint32_t *ret, struct ht_err *err); /* damage if it does not fit */
-int ht_cursor_zigzag(struct ht_cursor *c, int64_t *ret, struct ht_err *err);
 int ht_cursor_str(struct ht_cursor *c, struct ht_str *ret, struct ht_err *err);
-int ht_cursor_bytes(struct ht_cursor *c, size_t len, const uint8_t **ret, struct ht_err *err);
 
 /* Takes a varint of at most 8 bytes out of one load: the groups of 7 bits are pushed together pairwise, without a
  * branch per byte. Longer ones, and those near the end, go the slow way. */

@@ -6,7 +6,7 @@
  *   ht_auto(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);     closed at every return from here on
  *   r->fd = ht_take(fd);                                       but not after this
  *
- * Always true: what has been taken, and what was never there (-1, NULL, an empty buffer), is left alone.
+ * Always true: what has been taken, and what was never there (-1, NULL), is left alone.
  */
 #ifndef HT_CLEANUP_H
 #define HT_CLEANUP_H
@@ -14,8 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-#include "util/buf.h"
 
 #define ht_auto(what) __attribute__((cleanup(ht_auto_##what)))
 
@@ -43,11 +41,6 @@ static inline void ht_auto_file(FILE **file)
 static inline void ht_auto_memory(void *pointer)
 {
 	free(*(void **)pointer);
-}
-
-static inline void ht_auto_buf(struct ht_buf *buf)
-{
-	ht_buf_fini(buf);
 }
 
 #endif

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 
 #include "util/cleanup.h"
 
@@ -85,10 +86,8 @@ static void guarded_memory_leaves_only_when_taken(void **state)
 	(void)state;
 	{
 		ht_auto(memory) char *kept = strdup("kept"), *gone = strdup("gone");
-		ht_auto(buf) struct ht_buf buf = { 0 };
 		ht_auto(file) FILE *file = fopen("/dev/null", "r");
 
-		ht_buf_u8(&buf, 1);
 		assert_non_null(gone);
 		assert_non_null(file);
 		taken = ht_take(kept);
