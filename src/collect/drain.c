@@ -320,6 +320,7 @@ void ht_drain_close(struct ht_drain *d)
 	ht_drain_round(d);
 	for (uint32_t i = 0; i < d->active_count; i++)
 		close_account(d, d->of_slot[d->active[i]]);
+	ht_streams_flush(d->streams);
 	close_unassigned(d);
 }
 

@@ -18,6 +18,7 @@
 #include "collect/proc.h"
 
 #define MANY_STREAMS 64 /* above it no stream keeps the memory of its columns between blocks */
+#define CLOSED_MAX 2048 /* that wait to be flushed */
 
 static void put_thread(struct ht_streams *ss, const struct ht_stream *st)
 {
@@ -70,13 +71,13 @@ void ht_streams_rename(struct ht_streams *ss, struct ht_stream *st)
 
 /* ---- rows -------------------------------------------------------------------------------------------------- */
 
-static void put_loss(struct ht_streams *ss, struct ht_stream *st, uint64_t calls, enum ht_loss_reason reason)
+static void put_loss(struct ht_streams *ss, struct ht_stream *st, uint64_t calls, uint64_t from_ticks, enum ht_loss_reason reason)
 {
 	ht_trace_put_loss(ss->trace, &(struct ht_meta_loss){
 		.stream = st->number,
 		.first_seq = st->seq,
 		.count = calls,
-		.from_ticks = st->last_ticks,
+		.from_ticks = from_ticks,
 		.to_ticks = st->last_ticks,
 		.reason = reason,
 	});
@@ -89,7 +90,7 @@ static void give_up_rows(struct ht_streams *ss, struct ht_stream *st)
 	st->seq -= st->rows.rows;
 	st->unwritten += st->calls;
 	if (st->calls)
-		put_loss(ss, st, st->calls, HT_LOSS_UNKNOWN);
+		put_loss(ss, st, st->calls, st->rows.first_time_ticks, HT_LOSS_UNKNOWN);
 }
 
 void ht_streams_flush_one(struct ht_streams *ss, struct ht_stream *st)
@@ -106,12 +107,6 @@ void ht_streams_flush_one(struct ht_streams *ss, struct ht_stream *st)
 		ht_columns_fini(&st->rows);
 	else
 		ht_columns_clear(&st->rows);
-}
-
-void ht_streams_flush(struct ht_streams *ss)
-{
-	for (struct ht_stream *st = ss->list; st; st = st->next)
-		ht_streams_flush_one(ss, st);
 }
 
 void ht_streams_gauge(struct ht_streams *ss, struct ht_stream *st, const struct ht_row *row)
@@ -178,37 +173,62 @@ static void forget(struct ht_streams *ss, struct ht_stream *st)
 	if (st->next)
 		st->next->previous = st->previous;
 	ss->alive--;
+	ss->closed--;
 	ht_columns_fini(&st->rows);
 	free(st);
 }
 
-void ht_streams_close(struct ht_streams *ss, struct ht_stream *st, const struct ht_counters *end, bool damaged)
+/* The rows are written. */
+static void put_account(struct ht_streams *ss, struct ht_stream *st)
 {
+	const struct ht_counters *base = &st->base, *end = &st->end;
 	struct ht_meta_account a = {
 		.stream = st->number,
-		.ticks = ht_ticker_now(ss->ticker),
-		.entered = end->entered - st->base.entered,
-		.counted_only = end->counted_only - st->base.counted_only,
-		.lost = end->lost - st->base.lost,
-		.nested = end->nested - st->base.nested,
-		.blocked_ns = ht_ticker_ns(ss->ticker, end->blocked_ticks - st->base.blocked_ticks),
+		.ticks = st->end_ticks,
+		.entered = end->entered - base->entered,
+		.recorded = st->recorded,
+		.counted_only = end->counted_only - base->counted_only,
+		.lost = end->lost - base->lost,
+		.nested = end->nested - base->nested,
+		.blocked_ns = ht_ticker_ns(ss->ticker, end->blocked_ticks - base->blocked_ticks),
 	};
 	uint64_t untold = beyond(a.lost, st->told_lost), missing;
 
-	ht_streams_flush_one(ss, st);
 	if (untold)
 		ht_streams_lose(ss, st, untold);
 	if (st->loss.count)
 		ht_streams_settle_loss(ss, st, st->last_ticks);
-	a.recorded = st->recorded;
 	a.lost += st->unwritten;
-	missing = damaged ? beyond(a.entered, a.recorded + a.counted_only + a.lost) : 0;
+	missing = st->damaged ? beyond(a.entered, a.recorded + a.counted_only + a.lost) : 0;
 	if (missing)
-		put_loss(ss, st, missing, HT_LOSS_DAMAGED);
+		put_loss(ss, st, missing, st->last_ticks, HT_LOSS_DAMAGED);
 	a.lost += missing;
 	ht_trace_put_account(ss->trace, &a);
 	ss->recorded += a.recorded;
 	ss->lost += a.lost;
-	ss->blocked_ticks += end->blocked_ticks - st->base.blocked_ticks;
-	forget(ss, st);
+	ss->blocked_ticks += end->blocked_ticks - base->blocked_ticks;
+}
+
+void ht_streams_flush(struct ht_streams *ss)
+{
+	struct ht_stream *next;
+
+	for (struct ht_stream *st = ss->list; st; st = next) {
+		next = st->next;
+		ht_streams_flush_one(ss, st);
+		if (!st->closed)
+			continue;
+		put_account(ss, st);
+		forget(ss, st);
+	}
+}
+
+void ht_streams_close(struct ht_streams *ss, struct ht_stream *st, const struct ht_counters *end, bool damaged)
+{
+	st->end = *end;
+	st->end_ticks = ht_ticker_now(ss->ticker);
+	st->damaged = damaged;
+	st->closed = true;
+	if (++ss->closed >= CLOSED_MAX)
+		ht_streams_flush(ss);
 }

@@ -3,8 +3,10 @@
  *
  * Used by: decode.c (open, row, lose, close), drain.c (flush, names).
  *
- *   open ──► row, row, row ... ──► lose ──► row ... ──► close
+ *   open ──► row, row, row ... ──► lose ──► row ... ──► close ──► (flush) account put, forgotten
  *              └── full, or a second old, or a loss: written as one EVENTS block
+ *
+ * A closed stream waits for the next flush: of many short threads the metadata then stand together in a few blocks.
  *
  * Always true:
  *   M1  sequence numbers run without a gap over rows and lost calls
@@ -41,6 +43,9 @@ struct ht_stream {
 	struct ht_counters base; /* of the slot, before this thread */
 	uint64_t told_lost;      /* by LOSS cells */
 	struct ht_meta_loss loss; /* the latest, until the next row tells its end */
+	bool closed, damaged;
+	struct ht_counters end;         /* of the slot, after this thread */
+	uint64_t end_ticks;
 	uint64_t old_address, old_size; /* of a realloc under way, for the gauge */
 	struct ht_stream *previous, *next;
 };
@@ -54,11 +59,11 @@ struct ht_streams {
 	struct ht_gauge *gauge; /* NULL: nobody watches */
 	pid_t pid;
 	uint32_t count; /* streams so far, and the number of the latest */
-	uint32_t alive;
+	uint32_t alive, closed; /* in the list */
 	uint64_t pending_rows;
 	struct ht_stream *list;
 
-	/* of the streams that are closed */
+	/* of the streams that are forgotten */
 	uint64_t recorded, lost, blocked_ticks;
 };
 

@@ -25,10 +25,11 @@
 #define KEEP_BYTES (64u << 10) /* before anybody knows better */
 #define RESERVE_STEP (8u << 20)
 
-/* T1: the order in which pending blocks are written. */
+/* T1: the order in which pending blocks are written; rows may name what stands in the first NAMED of them. */
 static const enum ht_block_kind order[] = {
 	HT_BLOCK_SESSION, HT_BLOCK_CLOCK, HT_BLOCK_IMAGE, HT_BLOCK_MODULE, HT_BLOCK_THREAD, HT_BLOCK_CONTEXT, HT_BLOCK_LOSS, HT_BLOCK_ACCOUNT,
 };
+#define NAMED 6
 
 int ht_trace_create(const char *path, uint64_t session, struct ht_trace *ret, struct ht_err *err)
 {
@@ -197,10 +198,15 @@ static void write_pending(struct ht_trace *t, enum ht_block_kind kind)
 	p->previous = 0;
 }
 
+static void write_first(struct ht_trace *t, size_t kinds)
+{
+	for (size_t i = 0; i < kinds; i++)
+		write_pending(t, order[i]);
+}
+
 void ht_trace_flush(struct ht_trace *t)
 {
-	for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++)
-		write_pending(t, order[i]);
+	write_first(t, sizeof(order) / sizeof(*order));
 }
 
 /* After a record was put. All kinds are flushed, so that none overtakes another. */
@@ -276,7 +282,7 @@ bool ht_trace_events(struct ht_trace *t, uint32_t stream, uint64_t first_seq, co
 
 	if (t->failed)
 		return false;
-	ht_trace_flush(t);
+	write_first(t, NAMED);
 	ht_buf_clear(&t->payload);
 	if (!ht_columns_payload(rows, &t->payload)) {
 		errno = ENOMEM;
