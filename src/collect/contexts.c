@@ -17,7 +17,8 @@
 #define DEPTH_MAX 4200 /* frames of the deepest stack, its function and its end */
 #define AHEAD 32768u   /* nodes; 512 KiB */
 
-int ht_contexts_init(struct ht_contexts *c, struct ht_session *s, struct ht_trace *t, struct ht_mappings *m, struct ht_err *err)
+int ht_contexts_init(struct ht_contexts *c, struct ht_session *s, struct ht_trace *t, struct ht_mappings *m,
+		     struct ht_err *err)
 {
 	*c = (struct ht_contexts){ .session = s, .trace = t, .modules = m };
 	c->known = calloc(s->node_capacity, 1);
@@ -44,7 +45,8 @@ void ht_contexts_refill(struct ht_contexts *c)
 		return;
 	if (more > AHEAD)
 		more = AHEAD;
-	if (ht_session_back(s, s->nodes_at + (uint64_t)c->limit * sizeof(struct ht_node), (uint64_t)more * sizeof(struct ht_node), &err))
+	if (ht_session_back(s, s->nodes_at + (uint64_t)c->limit * sizeof(struct ht_node),
+			    (uint64_t)more * sizeof(struct ht_node), &err))
 		return; /* the tree stays as it is; contexts_cut counts what does not fit */
 	c->limit += more;
 	/* release: pairs with the acquire in agent/context.c:make() */

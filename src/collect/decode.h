@@ -13,7 +13,7 @@ struct ht_decoder {
 	struct ht_streams *streams;
 	struct ht_stream *stream; /* NULL before the ring's first HT_CELL_THREAD */
 	uint32_t image;
-	uint64_t ticks; /* of the last cell with a time */
+	uint64_t ticks;         /* of the last cell with a time */
 	uint64_t address, size; /* of escape cells, for the next event */
 	bool has_address, has_size;
 };

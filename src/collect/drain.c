@@ -103,7 +103,8 @@ static bool take_segment(struct ht_drain *d, struct ht_ring *r, uint64_t head)
 	uint32_t place = (uint32_t)(r->at % HT_SEGMENT_CELLS);
 	uint32_t count = head - r->at < HT_SEGMENT_CELLS - place ? (uint32_t)(head - r->at) : HT_SEGMENT_CELLS - place;
 
-	memcpy(d->copy, d->session->segments + (size_t)r->segment * HT_SEGMENT_CELLS + place, count * sizeof(struct ht_cell));
+	memcpy(d->copy, d->session->segments + (size_t)r->segment * HT_SEGMENT_CELLS + place,
+	       count * sizeof(struct ht_cell));
 	switch (ht_decode(&r->decoder, d->copy, count)) {
 	case HT_DECODED_ALL:
 		r->at += count;
@@ -170,8 +171,8 @@ static void look_for_slots(struct ht_drain *d)
 		return;
 	d->claims = claims;
 	for (uint32_t i = 0; i < d->session->slot_count; i++)
-		if (!d->of_slot[i] &&
-		    HT_SLOT_STATE(atomic_load_explicit(&d->session->slots[i].state, memory_order_acquire)) == HT_SLOT_LIVE)
+		if (!d->of_slot[i] && HT_SLOT_STATE(atomic_load_explicit(&d->session->slots[i].state,
+									 memory_order_acquire)) == HT_SLOT_LIVE)
 			begin(d, i); /* acquire: as above */
 }
 
@@ -249,8 +250,8 @@ static bool reap(struct ht_drain *d, struct ht_ring *r)
 	follow(d, r);
 	if (!is_gone(d, r, tid))
 		return false;
-	if (!atomic_compare_exchange_strong_explicit(&slot->state, &word, HT_SLOT_NEXT(word, HT_SLOT_REAPING), memory_order_acq_rel,
-						     memory_order_acquire))
+	if (!atomic_compare_exchange_strong_explicit(&slot->state, &word, HT_SLOT_NEXT(word, HT_SLOT_REAPING),
+						     memory_order_acq_rel, memory_order_acquire))
 		return false;
 	close_account(d, r);
 	if (r->segment != HT_NONE)
@@ -309,9 +310,12 @@ static void close_unassigned(struct ht_drain *d)
 
 	if (!entered && !lost)
 		return;
-	ht_trace_put_loss(d->streams->trace, &(struct ht_meta_loss){
-		.count = lost, .from_ticks = d->streams->ticker->first.ticks, .to_ticks = now, .reason = HT_LOSS_NO_ROOM });
-	ht_trace_put_account(d->streams->trace, &(struct ht_meta_account){ .ticks = now, .entered = entered, .lost = lost });
+	ht_trace_put_loss(d->streams->trace, &(struct ht_meta_loss){ .count = lost,
+								     .from_ticks = d->streams->ticker->first.ticks,
+								     .to_ticks = now,
+								     .reason = HT_LOSS_NO_ROOM });
+	ht_trace_put_account(d->streams->trace,
+			     &(struct ht_meta_account){ .ticks = now, .entered = entered, .lost = lost });
 	d->streams->lost += lost;
 }
 

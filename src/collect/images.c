@@ -63,16 +63,17 @@ static void put(struct ht_images *im, struct ht_image *copy, uint32_t number)
 	copy->exe[sizeof(copy->exe) - 1] = copy->allocator[sizeof(copy->allocator) - 1] = 0;
 	if (copy->status < HT_IMAGE_RECORDING || copy->status > HT_IMAGE_NO_LIBC)
 		copy->status = HT_IMAGE_RECORDING;
-	ht_trace_put_image(im->trace, &(struct ht_meta_image){
-		.image = number,
-		.ticks = copy->ticks,
-		.status = copy->status,
-		.pid = (uint64_t)im->pid,
-		.glibc = copy->glibc == 1,
-		.exe = as_str(copy->exe),
-		.allocator = as_str(copy->allocator),
-		.command = { copy->command, command_len(copy->command, sizeof(copy->command)) },
-	});
+	ht_trace_put_image(im->trace,
+			   &(struct ht_meta_image){
+				   .image = number,
+				   .ticks = copy->ticks,
+				   .status = copy->status,
+				   .pid = (uint64_t)im->pid,
+				   .glibc = copy->glibc == 1,
+				   .exe = as_str(copy->exe),
+				   .allocator = as_str(copy->allocator),
+				   .command = { copy->command, command_len(copy->command, sizeof(copy->command)) },
+			   });
 	note_uncaptured(im, copy->status, copy->exe);
 	remember_exe(im, copy->exe);
 	im->count = number;
@@ -112,12 +113,12 @@ static void put_stranger(struct ht_images *im)
 	if (number != im->count + 1)
 		return; /* an agent spoke up after all, or the counter is not to be believed */
 	ht_trace_put_image(im->trace, &(struct ht_meta_image){
-		.image = number,
-		.ticks = ht_ticker_now(im->ticker),
-		.status = HT_IMAGE_STATE_UNSEEN,
-		.pid = (uint64_t)im->pid,
-		.exe = as_str(im->stranger.path),
-	});
+					      .image = number,
+					      .ticks = ht_ticker_now(im->ticker),
+					      .status = HT_IMAGE_STATE_UNSEEN,
+					      .pid = (uint64_t)im->pid,
+					      .exe = as_str(im->stranger.path),
+				      });
 	note_uncaptured(im, HT_IMAGE_STATE_UNSEEN, im->stranger.path);
 	im->exe = im->stranger;
 	im->stranger_since_ns = 0;

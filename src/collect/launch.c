@@ -138,9 +138,12 @@ int ht_launch_find_agent(char *ret, size_t room, struct ht_err *err)
 		if ((size_t)snprintf(ret, room, "%s%s" AGENT, self, places[i]) >= room || access(ret, R_OK))
 			continue;
 		if (strpbrk(ret, " :\t\n"))
-			return ht_err_set(err, HT_ESYSTEM, "%s: LD_PRELOAD cannot name a path with a space or colon; install heaptap elsewhere",
-					  ret);
+			return ht_err_set(
+				err, HT_ESYSTEM,
+				"%s: LD_PRELOAD cannot name a path with a space or colon; install heaptap elsewhere",
+				ret);
 		return 0;
 	}
-	return ht_err_set(err, HT_ESYSTEM, "%s" AGENT ": not found, nor in ../lib/heaptap; install heaptap with its agent", self);
+	return ht_err_set(err, HT_ESYSTEM,
+			  "%s" AGENT ": not found, nor in ../lib/heaptap; install heaptap with its agent", self);
 }

@@ -97,7 +97,8 @@ static void read_notes(Elf *elf, struct build_id *ret)
 
 		if (!gelf_getphdr(elf, (int)i, &p) || p.p_type != PT_NOTE || p.p_filesz > NOTES_MAX)
 			continue;
-		data = elf_getdata_rawchunk(elf, (int64_t)p.p_offset, p.p_filesz, p.p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR);
+		data = elf_getdata_rawchunk(elf, (int64_t)p.p_offset, p.p_filesz,
+					    p.p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR);
 		if (data && find_in_notes(data, ret))
 			return;
 	}
@@ -132,15 +133,15 @@ static void tell(struct ht_mappings *m, const struct ht_mapping *mod, uint64_t c
 	if (change == 1 && mod->path[0] == '/')
 		read_build_id(m, mod, &id);
 	ht_trace_put_module(m->trace, &(struct ht_meta_module){
-		.change = change,
-		.ticks = ht_ticker_now(m->ticker),
-		.image = m->image,
-		.start = mod->start,
-		.end = mod->end,
-		.offset = mod->offset,
-		.path = { mod->path, strlen(mod->path) },
-		.build_id = { (const char *)id.at, id.len },
-	});
+					      .change = change,
+					      .ticks = ht_ticker_now(m->ticker),
+					      .image = m->image,
+					      .start = mod->start,
+					      .end = mod->end,
+					      .offset = mod->offset,
+					      .path = { mod->path, strlen(mod->path) },
+					      .build_id = { (const char *)id.at, id.len },
+				      });
 }
 
 /* One line of maps; false: not executable. */
@@ -150,8 +151,8 @@ static bool parse_line(char *line, struct ht_mapping *ret)
 	int path_at = 0;
 
 	*ret = (struct ht_mapping){ 0 };
-	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %" SCNx32 ":%" SCNx32 " %" SCNu64 " %n", &ret->start, &ret->end, perms,
-		   &ret->offset, &ret->dev_major, &ret->dev_minor, &ret->ino, &path_at) < 7)
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %" SCNx32 ":%" SCNx32 " %" SCNu64 " %n", &ret->start,
+		   &ret->end, perms, &ret->offset, &ret->dev_major, &ret->dev_minor, &ret->ino, &path_at) < 7)
 		return false;
 	if (perms[2] != 'x' || ret->start >= ret->end || ret->start >> 63)
 		return false;
@@ -163,8 +164,8 @@ static bool parse_line(char *line, struct ht_mapping *ret)
 
 static bool is_same(const struct ht_mapping *a, const struct ht_mapping *b)
 {
-	return a->start == b->start && a->end == b->end && a->offset == b->offset && a->ino == b->ino && a->dev_major == b->dev_major &&
-	       a->dev_minor == b->dev_minor && !strcmp(a->path, b->path);
+	return a->start == b->start && a->end == b->end && a->offset == b->offset && a->ino == b->ino &&
+	       a->dev_major == b->dev_major && a->dev_minor == b->dev_minor && !strcmp(a->path, b->path);
 }
 
 /* The known mapping at or behind `start`; both lists are in order of address, so the search goes on where it stopped. */

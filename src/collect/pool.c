@@ -69,7 +69,8 @@ static void back_more(struct ht_pool *p)
 
 	if (n > BACK_AT_ONCE)
 		n = BACK_AT_ONCE;
-	if (!n || ht_session_back(s, s->segments_at + (uint64_t)p->backed * HT_SEGMENT_BYTES, (uint64_t)n * HT_SEGMENT_BYTES, &err))
+	if (!n || ht_session_back(s, s->segments_at + (uint64_t)p->backed * HT_SEGMENT_BYTES,
+				  (uint64_t)n * HT_SEGMENT_BYTES, &err))
 		return;
 	for (uint32_t i = n; i--;) {
 		p->holder[p->backed + i] = SPARE;
@@ -118,7 +119,8 @@ static void push_chain(struct ht_pool *p, struct chain c)
 
 		atomic_store_explicit(&p->session->seg_next[c.last], (uint32_t)top, memory_order_relaxed);
 		/* release: pairs with the acquire in agent/thread.c:pop_segment() */
-		if (!atomic_compare_exchange_weak_explicit(&ch->free_top, &top, mine, memory_order_acq_rel, memory_order_acquire))
+		if (!atomic_compare_exchange_weak_explicit(&ch->free_top, &top, mine, memory_order_acq_rel,
+							   memory_order_acquire))
 			continue;
 		atomic_fetch_add_explicit(&ch->free_count, c.len, memory_order_relaxed); /* a hint */
 		return;

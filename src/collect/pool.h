@@ -22,14 +22,14 @@
 
 struct ht_pool {
 	struct ht_session *session;
-	uint32_t *holder;    /* of each segment: bare, spare, free, or slot + its base */
-	uint32_t *spare;     /* a stack: with memory behind them, not handed out */
+	uint32_t *holder; /* of each segment: bare, spare, free, or slot + its base */
+	uint32_t *spare;  /* a stack: with memory behind them, not handed out */
 	uint32_t spare_count;
-	uint32_t backed;     /* segments below have memory behind them */
+	uint32_t backed; /* segments below have memory behind them */
 	uint32_t free, most_free;
-	uint32_t taken;      /* since the last refill */
-	uint32_t given;      /* likewise */
-	bool ran_out;     /* there was no free segment at some moment */
+	uint32_t taken; /* since the last refill */
+	uint32_t given; /* likewise */
+	bool ran_out;   /* there was no free segment at some moment */
 };
 
 int ht_pool_init(struct ht_pool *p, struct ht_session *s, uint32_t most_free, struct ht_err *err);

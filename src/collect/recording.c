@@ -35,12 +35,12 @@
 #define MS 1000000ull
 #define TICK_NS (100 * MS)
 #define SECOND_NS (1000 * MS)
-#define QUICK_NS (MS / 10)    /* between rounds, while an image is young: */
+#define QUICK_NS (MS / 10) /* between rounds, while an image is young: */
 #define YOUNG_NS (30 * MS)
 #define SETTLE_NS (50 * MS)
-#define BUSY_CELLS 20000u          /* in one round: the next follows at once */
-#define PENDING_ROWS_MAX 4000000u  /* over all streams: about 40 MiB */
-#define END_BYTES 16384u /* the last words of a small trace; what each stream and block adds to them: */
+#define BUSY_CELLS 20000u         /* in one round: the next follows at once */
+#define PENDING_ROWS_MAX 4000000u /* over all streams: about 40 MiB */
+#define END_BYTES 16384u          /* the last words of a small trace; what each stream and block adds to them: */
 #define ACCOUNT_BYTES 48u
 #define ENTRY_BYTES 12u
 #define SEGMENTS_LEAST 2u
@@ -85,7 +85,8 @@ static void look_at_mappings(struct recording *r, uint64_t now_ns)
 /* A filter of its own may forbid the futex that a thread without room waits on, and kill for it. */
 static void look_for_filters(struct recording *r)
 {
-	if (r->o->policy != HT_POLICY_BLOCK || r->result->never_waited || ht_proc_filters(r->launch.pid) <= ht_proc_filters(getpid()))
+	if (r->o->policy != HT_POLICY_BLOCK || r->result->never_waited ||
+	    ht_proc_filters(r->launch.pid) <= ht_proc_filters(getpid()))
 		return;
 	ht_session_never_wait(&r->session);
 	r->result->never_waited = true;
@@ -136,9 +137,11 @@ static void fill_result(struct recording *r)
 	struct ht_recording_result *result = r->result;
 	static const char *const why[] = {
 		[HT_IMAGE_STATE_OWN_ALLOCATOR] = "it brings its own allocator",
-		[HT_IMAGE_STATE_NO_WIPE] = "this kernel cannot tell its forked children apart (MADV_WIPEONFORK, Linux 4.14)",
+		[HT_IMAGE_STATE_NO_WIPE] =
+			"this kernel cannot tell its forked children apart (MADV_WIPEONFORK, Linux 4.14)",
 		[HT_IMAGE_STATE_NO_LIBC] = "no allocator was found in it",
-		[HT_IMAGE_STATE_UNSEEN] = "no agent was loaded into it (static, privileged, or started without LD_PRELOAD)",
+		[HT_IMAGE_STATE_UNSEEN] =
+			"no agent was loaded into it (static, privileged, or started without LD_PRELOAD)",
 	};
 
 	/* relaxed: the target is gone, or not listened to */
@@ -358,7 +361,9 @@ static int prepare_rings(struct recording *r, struct ht_err *err)
 	int rc = ht_contexts_init(&r->contexts, &r->session, &r->trace, &r->mappings, err);
 
 	r->mappings = (struct ht_mappings){ .trace = &r->trace, .ticker = &r->ticker, .pid = r->launch.pid };
-	r->images = (struct ht_images){ .session = &r->session, .trace = &r->trace, .ticker = &r->ticker, .pid = r->launch.pid };
+	r->images = (struct ht_images){
+		.session = &r->session, .trace = &r->trace, .ticker = &r->ticker, .pid = r->launch.pid
+	};
 	r->streams = (struct ht_streams){
 		.trace = &r->trace,
 		.contexts = &r->contexts,
@@ -369,7 +374,11 @@ static int prepare_rings(struct recording *r, struct ht_err *err)
 		.pid = r->launch.pid,
 	};
 	r->drain = (struct ht_drain){
-		.session = &r->session, .pool = &r->pool, .streams = &r->streams, .images = &r->images, .pid = r->launch.pid,
+		.session = &r->session,
+		.pool = &r->pool,
+		.streams = &r->streams,
+		.images = &r->images,
+		.pid = r->launch.pid,
 	};
 	return rc ? rc : ht_drain_init(&r->drain, err);
 }
@@ -403,7 +412,8 @@ static int go(struct recording *r, struct ht_err *err)
 	ht_ticker_mark(&r->ticker);
 	r->ticker.first = r->ticker.last; /* time counts from here */
 	put_session(r);
-	snprintf(address, sizeof(address), "%d:%d:%016llx", (int)getpid(), r->session.fd, (unsigned long long)r->session.id);
+	snprintf(address, sizeof(address), "%d:%d:%016llx", (int)getpid(), r->session.fd,
+		 (unsigned long long)r->session.id);
 	ht_session_start(&r->session, (uint32_t)r->launch.pid);
 	r->begun_ns = r->tick_ns = r->second_ns = ht_ticker_monotonic_ns();
 	r->quick_until_ns = r->begun_ns + YOUNG_NS;

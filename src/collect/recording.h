@@ -28,7 +28,7 @@ struct ht_recording_options {
 	uint64_t max_bytes; /* of the file; 0: no limit */
 	char *const *argv;
 	void (*progress)(const struct ht_progress *p); /* NULL: nobody looks */
-	void (*pausing)(void); /* the terminal is about to belong to the shell */
+	void (*pausing)(void);                         /* the terminal is about to belong to the shell */
 	/* Recording ended early, by the limit or a failed write; the program runs on. */
 	void (*stopped)(const struct ht_recording_result *so_far);
 };
@@ -36,7 +36,7 @@ struct ht_recording_options {
 /* What became of it. Everything that makes the trace less than whole has a field here, for show/ to say. */
 struct ht_recording_result {
 	char output[512];
-	int status;             /* of the target, as waitpid gives it; valid if `ended` */
+	int status; /* of the target, as waitpid gives it; valid if `ended` */
 	bool ended;
 	uint64_t calls, bytes, lost, blocked_ns, damaged_streams, contexts_cut;
 	uint32_t forked_children, images, images_not_recorded;
@@ -44,8 +44,8 @@ struct ht_recording_result {
 	bool limit_reached;
 	bool write_failed;
 	struct ht_err write_error;
-	bool never_waited;      /* a seccomp filter made the policy drop */
-	bool slow_clock;        /* no invariant time stamp counter */
+	bool never_waited; /* a seccomp filter made the policy drop */
+	bool slow_clock;   /* no invariant time stamp counter */
 };
 
 /* Runs the command to its end. An error means that it was not run. */

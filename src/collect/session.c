@@ -73,7 +73,8 @@ static int choose_size(struct ht_channel *ret, struct ht_err *err)
 			return 0;
 	}
 	return ht_err_set(err, HT_ESYSTEM,
-			  "the limits on address space or file size (ulimit -v, -f) leave no room for the recording's shared memory");
+			  "the limits on address space or file size (ulimit -v, -f) leave no room for the recording's "
+			  "shared memory");
 }
 
 /* A file size limit would hold for the memfd too: lifted as far as may be while it gets its size. */
@@ -175,7 +176,8 @@ static int fill(struct ht_session *s, const struct ht_channel *c, struct ht_err 
 	return be_watched(s->channel, err);
 }
 
-int ht_session_create(enum ht_policy policy, enum ht_clock clock, uint32_t flags, struct ht_session *ret, struct ht_err *err)
+int ht_session_create(enum ht_policy policy, enum ht_clock clock, uint32_t flags, struct ht_session *ret,
+		      struct ht_err *err)
 {
 	struct ht_session s = { .fd = -1 };
 	struct ht_channel c;

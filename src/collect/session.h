@@ -31,7 +31,8 @@ struct ht_session {
 };
 
 /* flags: enum ht_session_flag. */
-int ht_session_create(enum ht_policy policy, enum ht_clock clock, uint32_t flags, struct ht_session *ret, struct ht_err *err);
+int ht_session_create(enum ht_policy policy, enum ht_clock clock, uint32_t flags, struct ht_session *ret,
+		      struct ht_err *err);
 void ht_session_fini(struct ht_session *s);
 
 /* Gives the bytes of the channel memory behind them, charged to this process. */

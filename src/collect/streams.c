@@ -23,21 +23,23 @@
 static void put_thread(struct ht_streams *ss, const struct ht_stream *st)
 {
 	ht_trace_put_thread(ss->trace, &(struct ht_meta_thread){
-		.stream = st->number,
-		.tid = st->tid,
-		.image = st->image,
-		.ticks = st->first_ticks,
-		.name = { st->name, strlen(st->name) },
-	});
+					       .stream = st->number,
+					       .tid = st->tid,
+					       .image = st->image,
+					       .ticks = st->first_ticks,
+					       .name = { st->name, strlen(st->name) },
+				       });
 }
 
 /* An exec keeps the thread id and changes the name, so the name is believed only if the image is still the stream's afterwards. */
 static bool read_name(const struct ht_streams *ss, const struct ht_stream *st, char name[HT_STREAMS_NAME])
 {
-	return ht_proc_thread_name(ss->pid, (pid_t)st->tid, name, HT_STREAMS_NAME) && ht_images_is_running(ss->images, st->image);
+	return ht_proc_thread_name(ss->pid, (pid_t)st->tid, name, HT_STREAMS_NAME) &&
+	       ht_images_is_running(ss->images, st->image);
 }
 
-struct ht_stream *ht_streams_open(struct ht_streams *ss, uint32_t tid, uint32_t image, uint64_t ticks, const struct ht_counters *base)
+struct ht_stream *ht_streams_open(struct ht_streams *ss, uint32_t tid, uint32_t image, uint64_t ticks,
+				  const struct ht_counters *base)
 {
 	struct ht_stream *st = calloc(1, sizeof(*st));
 
@@ -71,16 +73,17 @@ void ht_streams_rename(struct ht_streams *ss, struct ht_stream *st)
 
 /* ---- rows -------------------------------------------------------------------------------------------------- */
 
-static void put_loss(struct ht_streams *ss, struct ht_stream *st, uint64_t calls, uint64_t from_ticks, enum ht_loss_reason reason)
+static void put_loss(struct ht_streams *ss, struct ht_stream *st, uint64_t calls, uint64_t from_ticks,
+		     enum ht_loss_reason reason)
 {
 	ht_trace_put_loss(ss->trace, &(struct ht_meta_loss){
-		.stream = st->number,
-		.first_seq = st->seq,
-		.count = calls,
-		.from_ticks = from_ticks,
-		.to_ticks = st->last_ticks,
-		.reason = reason,
-	});
+					     .stream = st->number,
+					     .first_seq = st->seq,
+					     .count = calls,
+					     .from_ticks = from_ticks,
+					     .to_ticks = st->last_ticks,
+					     .reason = reason,
+				     });
 	st->seq += calls;
 }
 

@@ -36,15 +36,15 @@ struct ht_stream {
 	char name[HT_STREAMS_NAME];
 	uint64_t first_ticks, last_ticks;
 	uint64_t call_ticks; /* before the latest call's first row: what a handler lost inside it came after */
-	uint64_t seq; /* of the next row */
+	uint64_t seq;        /* of the next row */
 	uint64_t recorded, unwritten;
 	uint32_t calls; /* in `rows` */
 	struct ht_columns rows;
-	struct ht_counters base; /* of the slot, before this thread */
-	uint64_t told_lost;      /* by LOSS cells */
+	struct ht_counters base;  /* of the slot, before this thread */
+	uint64_t told_lost;       /* by LOSS cells */
 	struct ht_meta_loss loss; /* the latest, until the next row tells its end */
 	bool closed, damaged;
-	struct ht_counters end;         /* of the slot, after this thread */
+	struct ht_counters end; /* of the slot, after this thread */
 	uint64_t end_ticks;
 	uint64_t old_address, old_size; /* of a realloc under way, for the gauge */
 	struct ht_stream *previous, *next;
@@ -58,7 +58,7 @@ struct ht_streams {
 	const struct ht_images *images;
 	struct ht_gauge *gauge; /* NULL: nobody watches */
 	pid_t pid;
-	uint32_t count; /* streams so far, and the number of the latest */
+	uint32_t count;         /* streams so far, and the number of the latest */
 	uint32_t alive, closed; /* in the list */
 	uint64_t pending_rows;
 	struct ht_stream *list;
@@ -68,7 +68,8 @@ struct ht_streams {
 };
 
 /* NULL: no memory. */
-struct ht_stream *ht_streams_open(struct ht_streams *ss, uint32_t tid, uint32_t image, uint64_t ticks, const struct ht_counters *base);
+struct ht_stream *ht_streams_open(struct ht_streams *ss, uint32_t tid, uint32_t image, uint64_t ticks,
+				  const struct ht_counters *base);
 void ht_streams_lose(struct ht_streams *ss, struct ht_stream *st, uint64_t calls);
 
 /* `end`: the slot's counters when the thread ended. `damaged`: calls may be missing that no counter tells; they count as lost. */

@@ -35,7 +35,8 @@ static int check_executable(const char *path, struct ht_err *err)
 	if (S_ISDIR(st.st_mode))
 		return ht_err_set(err, HT_ENOTRUN, "%s: is a directory, not a program", path);
 	if (!S_ISREG(st.st_mode) || access(path, X_OK))
-		return ht_err_set(err, HT_ENOTRUN, "%s: is not executable (chmod +x it, or name its interpreter)", path);
+		return ht_err_set(err, HT_ENOTRUN, "%s: is not executable (chmod +x it, or name its interpreter)",
+				  path);
 	return 0;
 }
 
@@ -93,10 +94,14 @@ static int check_rights(int fd, const char *path, struct ht_err *err)
 	if (fstat(fd, &st))
 		return ht_err_set(err, HT_ENOTRUN, "%s: cannot be looked at: %s", path, strerror(errno));
 	if (st.st_mode & S_ISUID || (st.st_mode & S_ISGID && st.st_mode & S_IXGRP))
-		return refuse(err, path, "it is set-uid or set-gid, and the loader keeps the agent out of such programs; record what it starts, "
-					 "or a copy without the bit");
+		return refuse(err, path,
+			      "it is set-uid or set-gid, and the loader keeps the agent out of such programs; record "
+			      "what it starts, "
+			      "or a copy without the bit");
 	if (fgetxattr(fd, "security.capability", NULL, 0) > 0)
-		return refuse(err, path, "it has file capabilities, and the loader keeps the agent out of such programs; record a copy without them");
+		return refuse(err, path,
+			      "it has file capabilities, and the loader keeps the agent out of such programs; record a "
+			      "copy without them");
 	return 0;
 }
 
@@ -130,7 +135,9 @@ static int check_loader(Elf *elf, const char *path, struct ht_err *err)
 			continue;
 		data = elf_getdata_rawchunk(elf, (int64_t)phdr.p_offset, phdr.p_filesz, ELF_T_BYTE);
 		if (data && memmem(data->d_buf, data->d_size, "ld-musl", 7))
-			return refuse(err, path, "it is a musl program, and only programs of the GNU C library can be recorded at launch so far");
+			return refuse(err, path,
+				      "it is a musl program, and only programs of the GNU C library can be recorded at "
+				      "launch so far");
 		return 0;
 	}
 	return refuse(err, path, "it is statically linked, so no agent can be loaded into it; link it dynamically");
@@ -151,7 +158,9 @@ static int check_elf(int fd, const char *path, struct ht_err *err)
 	else if (ehdr.e_machine != EM_X86_64)
 		rc = refuse(err, path, "it is a program of another machine than x86-64");
 	else if (has_section(elf, ".gopclntab") || has_section(elf, ".note.go.buildid"))
-		rc = refuse(err, path, "it is a Go program, which has an allocator of its own and calls no malloc; use Go's own heap profiler");
+		rc = refuse(err, path,
+			    "it is a Go program, which has an allocator of its own and calls no malloc; use Go's own "
+			    "heap profiler");
 	else
 		rc = check_loader(elf, path, err);
 	if (elf)
@@ -190,8 +199,10 @@ static int check(const char *path, int deep, struct ht_err *err)
 	int rc;
 
 	if (fd < 0 && errno == EACCES)
-		return refuse(err, path, "it may be run but not read, and then the kernel hides from the agent which session it belongs to; "
-					 "make it readable");
+		return refuse(err, path,
+			      "it may be run but not read, and then the kernel hides from the agent which session it "
+			      "belongs to; "
+			      "make it readable");
 	if (fd < 0)
 		return ht_err_set(err, HT_ENOTRUN, "%s: cannot be opened: %s", path, strerror(errno));
 	n = pread(fd, line, sizeof(line) - 1, 0);
@@ -200,7 +211,8 @@ static int check(const char *path, int deep, struct ht_err *err)
 	if (n >= 2 && line[0] == '#' && line[1] == '!') {
 		line[strcspn(line, "\n")] = 0;
 		if (deep == SCRIPTS_DEEP)
-			return ht_err_set(err, HT_ENOTRUN, "%s: its interpreter is a script, and so on, too deep", path);
+			return ht_err_set(err, HT_ENOTRUN, "%s: its interpreter is a script, and so on, too deep",
+					  path);
 		rc = read_interpreter(line, next, sizeof(next), path, err);
 		return rc ? rc : check(next, deep + 1, err);
 	}

@@ -18,8 +18,8 @@ struct ht_ticker {
 	struct ht_meta_clock first, last;
 };
 
-void ht_ticker_init(struct ht_ticker *t);  /* chooses the clock and takes the first pair */
-void ht_ticker_mark(struct ht_ticker *t);  /* takes the last pair */
+void ht_ticker_init(struct ht_ticker *t); /* chooses the clock and takes the first pair */
+void ht_ticker_mark(struct ht_ticker *t); /* takes the last pair */
 uint64_t ht_ticker_now(const struct ht_ticker *t);
 uint64_t ht_ticker_ns(const struct ht_ticker *t, uint64_t ticks); /* of a span */
 uint64_t ht_ticker_monotonic_ns(void);

@@ -27,7 +27,8 @@
 
 /* T1: the order in which pending blocks are written; rows may name what stands in the first NAMED of them. */
 static const enum ht_block_kind order[] = {
-	HT_BLOCK_SESSION, HT_BLOCK_CLOCK, HT_BLOCK_IMAGE, HT_BLOCK_MODULE, HT_BLOCK_THREAD, HT_BLOCK_CONTEXT, HT_BLOCK_LOSS, HT_BLOCK_ACCOUNT,
+	HT_BLOCK_SESSION, HT_BLOCK_CLOCK,   HT_BLOCK_IMAGE, HT_BLOCK_MODULE,
+	HT_BLOCK_THREAD,  HT_BLOCK_CONTEXT, HT_BLOCK_LOSS,  HT_BLOCK_ACCOUNT,
 };
 #define NAMED 6
 
@@ -304,13 +305,17 @@ void ht_trace_begin_end(struct ht_trace *t)
 
 void ht_trace_end(struct ht_trace *t, const struct ht_meta_end *end)
 {
-	struct ht_block b = { .kind = HT_BLOCK_END, .rows = 1, .first_time_ticks = end->ticks, .last_time_ticks = end->ticks };
+	struct ht_block b = {
+		.kind = HT_BLOCK_END, .rows = 1, .first_time_ticks = end->ticks, .last_time_ticks = end->ticks
+	};
 
 	ht_trace_flush(t);
 	ht_buf_clear(&t->payload);
 	ht_meta_put_end(&t->payload, end);
 	write_block(t, &b, &t->payload);
-	b = (struct ht_block){ .kind = HT_BLOCK_INDEX, .rows = 1, .first_time_ticks = end->ticks, .last_time_ticks = end->ticks };
+	b = (struct ht_block){
+		.kind = HT_BLOCK_INDEX, .rows = 1, .first_time_ticks = end->ticks, .last_time_ticks = end->ticks
+	};
 	ht_buf_clear(&t->payload);
 	ht_meta_put_index(&t->payload, t->index, t->indexed, t->bytes);
 	write_block(t, &b, &t->payload);

@@ -19,8 +19,10 @@ enum { SIZE_LEAST = 131072 }; /* what a trace needs to begin and to end */
 enum { OUTPUT, OVERFLOW, NO_STACKS, FREE_STACKS, MAX_FILE };
 
 static const struct ht_option options[] = {
-	[OUTPUT] = { "output", 'o', "FILE", "write the trace here; default heaptap.<comm>.<pid>.htap; never over an existing file" },
-	[OVERFLOW] = { "overflow", 0, "block|drop", "when the recorder cannot keep up: make the program wait (default), or lose and count" },
+	[OUTPUT] = { "output", 'o', "FILE",
+		     "write the trace here; default heaptap.<comm>.<pid>.htap; never over an existing file" },
+	[OVERFLOW] = { "overflow", 0, "block|drop",
+		       "when the recorder cannot keep up: make the program wait (default), or lose and count" },
 	[NO_STACKS] = { "no-stacks", 0, NULL, "record which function was called, not from where" },
 	[FREE_STACKS] = { "free-stacks", 0, NULL, "record from where blocks are freed, too" },
 	[MAX_FILE] = { "max-file", 0, "SIZE", "stop recording at this file size (K, M, G); the program runs on" },
@@ -40,7 +42,8 @@ static int parse_size(const char *word, uint64_t *ret, struct ht_err *err)
 	unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
 
 	if (word[0] < '0' || word[0] > '9' || (*end && (!unit || end[1])) || n > UINT64_MAX >> shift)
-		return ht_err_set(err, HT_EUSAGE, "--max-file=%s: not a size; write a number with K, M or G, as in 500M", word);
+		return ht_err_set(err, HT_EUSAGE,
+				  "--max-file=%s: not a size; write a number with K, M or G, as in 500M", word);
 	if (n << shift < SIZE_LEAST)
 		return ht_err_set(err, HT_EUSAGE, "--max-file=%s: too small; the least is %dK", word, SIZE_LEAST >> 10);
 	*ret = n << shift;
@@ -117,17 +120,21 @@ static void tell_shortcomings(const struct ht_recording_result *r)
 	if (r->lost)
 		ht_warn(r->output, "%" PRIu64 " calls were lost; `heaptap verify` tells whose and when", r->lost);
 	if (r->damaged_streams)
-		ht_warn(r->output, "the program wrote into the recorder's memory: %" PRIu64 " threads are damaged", r->damaged_streams);
+		ht_warn(r->output, "the program wrote into the recorder's memory: %" PRIu64 " threads are damaged",
+			r->damaged_streams);
 	if (r->contexts_cut)
 		ht_warn(r->output, "%" PRIu64 " events lost their caller: the context tree is full", r->contexts_cut);
 	if (r->images_not_recorded == 1)
 		ht_warn(r->output, "not recorded: %s", r->why_not_recorded);
 	else if (r->images_not_recorded)
-		ht_warn(r->output, "%u programs that ran are not recorded; the last: %s", r->images_not_recorded, r->why_not_recorded);
+		ht_warn(r->output, "%u programs that ran are not recorded; the last: %s", r->images_not_recorded,
+			r->why_not_recorded);
 	if (r->never_waited)
-		ht_warn(r->output, "the program set a seccomp filter, so it was not made to wait when the recorder fell behind (--overflow=drop)");
+		ht_warn(r->output, "the program set a seccomp filter, so it was not made to wait when the recorder "
+				   "fell behind (--overflow=drop)");
 	if (r->slow_clock)
-		ht_warn(r->output, "this machine's time stamp counter is not invariant: times were read from the system, which is slow");
+		ht_warn(r->output, "this machine's time stamp counter is not invariant: times were read from the "
+				   "system, which is slow");
 }
 
 static bool told_stop;
@@ -137,7 +144,8 @@ static void tell_stop(const struct ht_recording_result *r)
 {
 	clear_progress();
 	if (r->write_failed)
-		ht_warn(r->output, "%s; recording stopped, what was written is whole; the program runs on unrecorded", r->write_error.text);
+		ht_warn(r->output, "%s; recording stopped, what was written is whole; the program runs on unrecorded",
+			r->write_error.text);
 	else if (r->limit_reached)
 		ht_warn(r->output, "recording stopped at the limit of --max-file; the program runs on unrecorded");
 	told_stop = true;
