@@ -61,6 +61,8 @@ struct ht_thread {
 	uint32_t unreported;    /* calls lost since the last LOSS cell */
 	uint8_t calling;        /* enum ht_calling */
 	uint8_t stalled;        /* a wait ran out; no call waits again before room was found */
+	uint8_t function;       /* enum ht_function, of the call that `inside` names */
+	uint8_t side;           /* the slot holds a block that was allocated inside this call */
 	uint8_t throwing;       /* enum ht_throwing: what operators.c does when the real function throws */
 };
 extern __thread struct ht_thread ht_self;
@@ -70,13 +72,17 @@ enum ht_calling { HT_CALLING_NOT = 0, HT_CALLING_OPEN = 1, HT_CALLING_ACCOUNTED 
 enum ht_throwing { HT_THROWING_NOT = 0, HT_THROWING_RECORDED = 1, HT_THROWING_UNRECORDED = 2 };
 static_assert(sizeof(struct ht_thread) == 64, "static TLS is scarce: fault catalogue G11");
 
-bool ht_thread_reenter(struct ht_thread *t, uintptr_t frame);
+bool ht_thread_reenter(struct ht_thread *t, uintptr_t frame, const void *caller);
 bool ht_thread_make_room(struct ht_thread *t);
+void ht_thread_side_block(struct ht_thread *t, enum ht_function function, const void *p, uint64_t size);
+void ht_thread_side_freed(struct ht_thread *t, const void *p);
+void ht_thread_settle_side(struct ht_thread *t, const void *result);
 uint32_t ht_context_of(enum ht_function function, const void *caller);
 
 /* The functions behind ours in lookup order, by enum ht_function; ht_next_resolve fills those it finds. */
 extern void *ht_next[HT_FN_COUNT];
 void ht_next_resolve(void);
+bool ht_next_serves(enum ht_function fn, const void *pc); /* pc lies in the module of ht_next[fn], or of the hook that called it */
 void *ht_next_symbol(const char *name); /* any other symbol of the modules behind us; NULL: none has it */
 
 struct ht_next_facts {
@@ -107,10 +113,11 @@ static inline uint64_t ht_ticks(void)
 }
 
 /* True: the call is to be recorded, `inside` is set, there is room. False: make the real call, then ht_call_leave. */
-static inline bool ht_call_enter(struct ht_thread *t, uintptr_t frame, const void *caller)
+static inline bool ht_call_enter(struct ht_thread *t, enum ht_function function, uintptr_t frame, const void *caller)
 {
-	if (ht_unlikely(t->inside) && !ht_thread_reenter(t, frame))
+	if (ht_unlikely(t->inside) && !ht_thread_reenter(t, frame, caller))
 		return false;
+	t->function = (uint8_t)function;
 	t->caller = caller;
 	ht_signal_fence();
 	t->inside = frame;

@@ -35,7 +35,7 @@ HT_INLINE struct ht_hook ht_hook_enter(enum ht_function fn)
 		.function = fn,
 	};
 
-	h.recorded = ht_call_enter(h.thread, h.frame, h.caller);
+	h.recorded = ht_call_enter(h.thread, fn, h.frame, h.caller);
 	return h;
 }
 
@@ -59,6 +59,12 @@ HT_INLINE bool ht_hook_returned(struct ht_hook *h)
 	return false;
 }
 
+/* Neither recorded nor outermost: part of the call that is. */
+HT_INLINE bool ht_hook_is_nested(const struct ht_hook *h)
+{
+	return !h->recorded && h->thread->inside && h->thread->calling == HT_CALLING_OPEN;
+}
+
 HT_INLINE void ht_hook_done(struct ht_hook *h)
 {
 	ht_signal_fence();
@@ -75,8 +81,13 @@ HT_INLINE struct ht_hook ht_hook_begin(enum ht_function fn)
 
 HT_INLINE void ht_hook_allocated(struct ht_hook *h, void *p, uint64_t size)
 {
-	if (!ht_hook_returned(h))
+	if (!ht_hook_returned(h)) {
+		if (p && ht_hook_is_nested(h))
+			ht_thread_side_block(h->thread, h->function, p, size);
 		return;
+	}
+	if (ht_unlikely(h->thread->side))
+		ht_thread_settle_side(h->thread, p);
 	if (ht_likely(p != NULL))
 		ht_emit(h->thread, HT_CELL_ALLOC, ht_context_of(h->function, h->caller), ht_place_of(p), (uintptr_t)p, size);
 	else
@@ -135,6 +146,8 @@ HT_INLINE struct ht_hook ht_hook_begin_free(enum ht_function fn, void *p)
 #ifndef HT_PLANT_LATE_FREE
 	if (ht_likely(h.recorded))
 		ht_hook_free_row(&h, p);
+	else if (ht_hook_is_nested(&h))
+		ht_thread_side_freed(h.thread, p);
 #else
 	(void)p;
 #endif

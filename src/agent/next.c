@@ -20,6 +20,10 @@
 
 void *ht_next[HT_FN_COUNT];
 
+static struct extent {
+	uintptr_t start, end;
+} extents[HT_FN_COUNT]; /* of the modules that ht_next's functions lie in; at HT_FN_NONE, of this one */
+
 /* By number, each with its NUL; one string, so that no pointer has to be relocated. */
 static const char names[] = "\0malloc\0calloc\0realloc\0reallocarray\0free\0posix_memalign\0aligned_alloc\0memalign\0valloc\0"
 			    "pvalloc\0free_sized\0free_aligned_sized\0"
@@ -211,15 +215,44 @@ void *ht_next_symbol(const char *name)
 	return find_behind(name, NULL);
 }
 
+/* All segments of a module. Its ELF header is the first thing mapped. */
+static struct extent extent_of(const struct link_map *map)
+{
+	const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)map->l_addr;
+	const ElfW(Phdr) *phdr = (const ElfW(Phdr) *)(map->l_addr + header->e_phoff);
+	struct extent e = { map->l_addr, map->l_addr };
+
+	for (unsigned i = 0; i < header->e_phnum; i++)
+		if (phdr[i].p_type == PT_LOAD && map->l_addr + phdr[i].p_vaddr + phdr[i].p_memsz > e.end)
+			e.end = map->l_addr + phdr[i].p_vaddr + phdr[i].p_memsz;
+	return e;
+}
+
+static bool holds(enum ht_function fn, const void *pc)
+{
+	return (uintptr_t)pc >= extents[fn].start && (uintptr_t)pc < extents[fn].end;
+}
+
+bool ht_next_serves(enum ht_function fn, const void *pc)
+{
+	return holds(fn, pc) || holds(HT_FN_NONE, pc); /* a tail call there returns straight to our outer hook */
+}
+
 void ht_next_resolve(void)
 {
+	const struct link_map *where = our_map();
 	const char *name = names;
 
+	if (where)
+		extents[HT_FN_NONE] = extent_of(where);
 	for (int fn = 1; fn < HT_FN_COUNT; fn++) {
 		while (*name++)
 			;
-		if (!ht_next[fn])
-			ht_next[fn] = find_behind(name, NULL);
+		if (ht_next[fn])
+			continue;
+		ht_next[fn] = find_behind(name, &where);
+		if (ht_next[fn])
+			extents[fn] = extent_of(where);
 	}
 }
 

@@ -28,6 +28,8 @@ __attribute__((used)) int ht_personality(int version, int actions, uint64_t clas
 	if (actions & PHASE_CLEANUP && t->inside && t->throwing) {
 		t->calling = HT_CALLING_NOT;
 		ht_signal_fence();
+		if (t->side)
+			ht_thread_settle_side(t, NULL);
 		if (t->throwing == HT_THROWING_RECORDED)
 			ht_emit(t, HT_CELL_ALLOC_FAILED, t->context, HT_PLACE_UNKNOWN, 0, t->slot->asked);
 		t->throwing = HT_THROWING_NOT;

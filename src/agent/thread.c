@@ -352,16 +352,17 @@ static bool outer_stands(const struct ht_thread *t, uintptr_t frame)
 	return ((const void *const *)t->inside)[1] == t->caller;
 }
 
-/* A hook is entered while `inside` is set. True: the outer call is gone; it is counted as lost, unless it stands somewhere already, and this call is an outermost one. False: this
- * call is nested: in the real function, which is the allocator's own business; or in our code, where only a signal
- * handler can be, whose call is lost, and says so. */
-HT_NOINLINE bool ht_thread_reenter(struct ht_thread *t, uintptr_t frame)
+/* A hook is entered while `inside` is set. True: the outer call is gone; it is counted as lost, unless it stands somewhere already, and
+ * this call is an outermost one. False: this call is made by the module that serves the outer one, and is one with it (operator new calls
+ * malloc); or by somebody else, a signal handler or a new-handler, and then it is lost, and says so. */
+HT_NOINLINE bool ht_thread_reenter(struct ht_thread *t, uintptr_t frame, const void *caller)
 {
 	if (!outer_stands(t, frame)) {
 		bool open = t->calling != HT_CALLING_ACCOUNTED;
 
 		t->calling = HT_CALLING_NOT;
 		t->throwing = HT_THROWING_NOT;
+		t->side = 0;
 		if (t->slot && open) {
 			ht_bump(&t->slot->lost, 1);
 			t->unreported++;
@@ -369,11 +370,47 @@ HT_NOINLINE bool ht_thread_reenter(struct ht_thread *t, uintptr_t frame)
 		}
 		return true;
 	}
-	if (t->calling) {
+	if (t->calling && ht_next_serves(t->function, caller)) {
 		if (t->slot)
 			ht_bump(&t->slot->nested, 1);
 		return false;
 	}
 	t->limit = NULL;
 	return lose(t);
+}
+
+/* ---- blocks allocated inside a call ------------------------------------------------------------------------ */
+
+/* A nested call returned a block. Most often the outer call hands out the very same (operator new does what malloc gave it), and then it is one
+ * event. But a bad_alloc's exception object lives on when the call is over: then it is an event of its own, told as soon as that is known. */
+void ht_thread_side_block(struct ht_thread *t, enum ht_function function, const void *p, uint64_t size)
+{
+	struct ht_slot *slot = t->slot;
+
+	if (!slot)
+		return;
+	if (t->side && slot->side_address != (uintptr_t)p)
+		ht_thread_settle_side(t, NULL);
+	slot->side_address = (uintptr_t)p;
+	slot->side_size = size;
+	slot->side_function = function;
+	t->side = 1;
+}
+
+void ht_thread_side_freed(struct ht_thread *t, const void *p)
+{
+	if (t->side && t->slot->side_address == (uintptr_t)p)
+		t->side = 0;
+}
+
+/* The outer call is over and gave `result`; or it was left by an exception, NULL. */
+HT_NOINLINE void ht_thread_settle_side(struct ht_thread *t, const void *result)
+{
+	struct ht_slot *slot = t->slot;
+
+	t->side = 0;
+	if (slot->side_address == (uintptr_t)result)
+		return;
+	ht_bump(&slot->entered, 1);
+	ht_emit(t, HT_CELL_ALLOC, slot->side_function, ht_place_of((const void *)slot->side_address), slot->side_address, slot->side_size);
 }

@@ -230,7 +230,7 @@ struct ht_slot {
 	_Atomic uint64_t entered;      /* outermost calls that came in */
 	_Atomic uint64_t counted_only; /* calls with nothing to store: free(NULL) */
 	_Atomic uint64_t lost;         /* calls that could not be recorded */
-	_Atomic uint64_t nested;       /* calls made by the allocator or by a signal handler inside an outer call: not events */
+	_Atomic uint64_t nested;       /* calls made by the allocator itself inside an outer call: not events */
 	_Atomic uint64_t blocked_ticks; /* time spent waiting for room */
 	_Atomic uint32_t segment;      /* the segment that head points into */
 	uint32_t pad;
@@ -243,6 +243,8 @@ struct ht_slot {
 	uint32_t image;
 	uint32_t first_segment; /* of the ring, valid from FREE -> LIVE; head is then a multiple of HT_SEGMENT_CELLS */
 	uint64_t first_head;    /* head at FREE -> LIVE */
+	uint64_t side_address, side_size; /* the writer's own: a block allocated inside a call, see agent/thread.c */
+	uint32_t side_function;
 
 	/* the collector's line */
 	_Alignas(64) _Atomic uint64_t tail;
