@@ -40,7 +40,9 @@ for a in $ALLOCATORS; do
 			# shellcheck disable=SC2086
 			storm "$a" order $way "$ops"
 			verified order.htap
-			oracle history order.htap || fail "$a: $way"
+			oracle history order.htap >said || fail "$a: $way: $(cat said)"
+			tee -a histories <said
 		done
 	done
 done
+reordered_rarely histories

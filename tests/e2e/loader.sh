@@ -17,7 +17,8 @@ done
 
 # A program with a malloc of its own is recorded by nobody: said on the screen and in the file, and verify is not content.
 record own.htap "$TARGETS/own-malloc" 2>err
-[ $? = 0 ] || [ $? = 125 ] || fail "own malloc: exit $?: $(cat err)"
+status=$?
+[ $status = 0 ] || [ $status = 125 ] || fail "own malloc: exit $status: $(cat err)"
 grep -qi 'own' err || fail "own malloc: not said: $(cat err)"
 [ ! -e own.htap ] || "$HEAPTAP" info own.htap | grep -qi 'own' || fail "own malloc: info: $("$HEAPTAP" info own.htap)"
 if [ -e own.htap ] && "$HEAPTAP" verify own.htap >/dev/null; then

@@ -343,8 +343,6 @@ def do_history(trace):
     verify = heaptap("verify", "--json", trace, may_fail=True)
     expect("history violations", verify["history_violations"], 0)
     expect("complete", verify["complete"], True)
-    if verify["reordered"] * 1000 > max(handoffs, 1000):
-        differences.append(f"reordered {verify['reordered']} of {handoffs} hand-offs")
     print(f"{len(lines)} events, {handoffs} hand-offs, {verify['reordered']} reordered, {len(live)} live at the end")
 
 
