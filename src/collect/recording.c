@@ -352,7 +352,8 @@ static int open_output(struct recording *r, struct ht_err *err)
 	else if ((size_t)snprintf(out, room, "%s", r->o->output) >= room)
 		return ht_err_set(err, HT_EUSAGE, "the output file's path is longer than %zu bytes", room - 1);
 	rc = ht_trace_create(out, r->session.id, &r->trace, err);
-	r->trace.limit = r->o->max_bytes;
+	if (!rc && r->o->max_bytes && (!r->trace.limit || r->o->max_bytes < r->trace.limit))
+		r->trace.limit = r->o->max_bytes;
 	return rc;
 }
 
@@ -399,7 +400,7 @@ static int prepare(struct recording *r, struct ht_err *err)
 		rc = open_output(r, err);
 	if (!rc) {
 		r->trace.keep_bytes = END_BYTES;
-		rc = ht_pool_init(&r->pool, &r->session, r->o->max_bytes ? free_segments(r) : UINT32_MAX, err);
+		rc = ht_pool_init(&r->pool, &r->session, r->trace.limit ? free_segments(r) : UINT32_MAX, err);
 	}
 	return rc ? rc : prepare_rings(r, err);
 }

@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/futex.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -56,43 +57,43 @@ static struct ht_channel lay_out(unsigned halvings)
 	return c;
 }
 
-static int choose_size(struct ht_channel *ret, struct ht_err *err)
+static int choose_size(uint64_t file_bytes_max, struct ht_channel *ret, struct ht_err *err)
 {
-	struct rlimit as, file;
-	uint64_t most = UINT64_MAX;
+	struct rlimit as;
+	uint64_t most = file_bytes_max;
 
-	if (getrlimit(RLIMIT_AS, &as) || getrlimit(RLIMIT_FSIZE, &file))
-		return ht_err_sys(err, "cannot read the resource limits");
-	if (as.rlim_cur != RLIM_INFINITY)
+	if (getrlimit(RLIMIT_AS, &as))
+		return ht_err_sys(err, "cannot read the limit on address space");
+	if (as.rlim_cur != RLIM_INFINITY && as.rlim_cur / 8 < most)
 		most = as.rlim_cur / 8;
-	if (file.rlim_max != RLIM_INFINITY && file.rlim_max < most)
-		most = file.rlim_max;
 	for (unsigned halvings = 0; halvings <= HALVINGS_MAX; halvings++) {
 		*ret = lay_out(halvings);
 		if (ret->bytes <= most)
 			return 0;
 	}
 	return ht_err_set(err, HT_ESYSTEM,
-			  "the limits on address space or file size (ulimit -v, -f) leave no room for the recording's "
-			  "shared memory");
+			  "the limits on address space or file size (ulimit -v, -f) leave no room for shared memory");
 }
 
-/* A file size limit would hold for the memfd too: lifted as far as may be while it gets its size. */
+/* A limit on the size of files would hold for the memfd too. Lifted as far as this process may; `old` is to be put back. */
+static uint64_t lift_file_limit(struct rlimit *old)
+{
+	struct rlimit wide = { RLIM_INFINITY, RLIM_INFINITY };
+
+	if (getrlimit(RLIMIT_FSIZE, old) || !setrlimit(RLIMIT_FSIZE, &wide))
+		return UINT64_MAX;
+	wide = (struct rlimit){ old->rlim_max, old->rlim_max };
+	setrlimit(RLIMIT_FSIZE, &wide);
+	return old->rlim_max;
+}
+
 static int set_size(int fd, uint64_t bytes, struct ht_err *err)
 {
-	struct rlimit old, wide;
-	int rc = 0;
-
-	if (getrlimit(RLIMIT_FSIZE, &old))
-		return ht_err_sys(err, "cannot read the file size limit");
-	wide = (struct rlimit){ old.rlim_max, old.rlim_max };
-	setrlimit(RLIMIT_FSIZE, &wide);
 	if (ftruncate(fd, (off_t)bytes))
-		rc = ht_err_sys(err, "cannot size %llu bytes of shared memory", (unsigned long long)bytes);
-	setrlimit(RLIMIT_FSIZE, &old);
-	if (!rc && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
-		rc = ht_err_sys(err, "cannot seal the shared memory");
-	return rc;
+		return ht_err_sys(err, "cannot size %" PRIu64 " bytes of shared memory", bytes);
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+		return ht_err_sys(err, "cannot seal the shared memory");
+	return 0;
 }
 
 static int open_memory(const struct ht_channel *c, struct ht_session *s, struct ht_err *err)
@@ -108,7 +109,7 @@ static int open_memory(const struct ht_channel *c, struct ht_session *s, struct 
 	s->channel = mmap(NULL, c->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, s->fd, 0);
 	if (s->channel == MAP_FAILED) {
 		s->channel = NULL;
-		return ht_err_sys(err, "cannot map %llu bytes of shared memory", (unsigned long long)c->bytes);
+		return ht_err_sys(err, "cannot map %" PRIu64 " bytes of shared memory", c->bytes);
 	}
 	madvise(s->channel, c->bytes, MADV_DONTDUMP);
 	s->bytes = c->bytes;
@@ -176,28 +177,36 @@ static int fill(struct ht_session *s, const struct ht_channel *c, struct ht_err 
 	return be_watched(s->channel, err);
 }
 
+static int make(struct ht_session *s, struct ht_channel *c, uint64_t file_bytes_max, struct ht_err *err)
+{
+	int rc = choose_size(file_bytes_max, c, err);
+
+	if (rc)
+		return rc;
+	if (getrandom(&s->id, sizeof(s->id), 0) != sizeof(s->id))
+		return ht_err_sys(err, "no random number for the session");
+	c->session = s->id;
+	rc = open_memory(c, s, err);
+	return rc ? rc : fill(s, c, err);
+}
+
 int ht_session_create(enum ht_policy policy, enum ht_clock clock, uint32_t flags, struct ht_session *ret,
 		      struct ht_err *err)
 {
 	struct ht_session s = { .fd = -1 };
 	struct ht_channel c;
-	int rc = choose_size(&c, err);
+	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
+	uint64_t file_bytes_max = lift_file_limit(&limit);
+	int rc = make(&s, &c, file_bytes_max, err);
 
-	if (rc)
-		return rc;
-	if (getrandom(&s.id, sizeof(s.id), 0) != sizeof(s.id))
-		return ht_err_sys(err, "no random number for the session");
-	c.session = s.id;
-	c.policy = policy;
-	c.clock = clock;
-	c.flags = flags;
-	rc = open_memory(&c, &s, err);
-	if (!rc)
-		rc = fill(&s, &c, err);
+	setrlimit(RLIMIT_FSIZE, &limit);
 	if (rc) {
 		ht_session_fini(&s);
 		return rc;
 	}
+	atomic_store_explicit(&s.channel->policy, policy, memory_order_relaxed); /* released by start, as the rest */
+	s.channel->clock = clock;
+	s.channel->flags = flags;
 	*ret = s;
 	return 0;
 }

@@ -34,7 +34,7 @@ static const enum ht_block_kind order[] = {
 
 int ht_trace_create(const char *path, uint64_t session, struct ht_trace *ret, struct ht_err *err)
 {
-	struct ht_trace t = { .fd = -1, .session = session, .bytes_max = UINT64_MAX };
+	struct ht_trace t = { .fd = -1, .session = session };
 	struct rlimit limit;
 	int rc = ht_sealer_create(ZSTD_LEVEL, &t.sealer, err);
 
@@ -48,7 +48,7 @@ int ht_trace_create(const char *path, uint64_t session, struct ht_trace *ret, st
 	}
 	fchmod(t.fd, 0600); /* also under an odd umask */
 	if (!getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur != RLIM_INFINITY)
-		t.bytes_max = limit.rlim_cur;
+		t.limit = limit.rlim_cur;
 	t.keep_bytes = KEEP_BYTES;
 	t.reserved = fallocate(t.fd, FALLOC_FL_KEEP_SIZE, 0, KEEP_BYTES) ? 0 : KEEP_BYTES;
 	*ret = t;
@@ -75,10 +75,6 @@ static bool reserve(struct ht_trace *t, uint64_t upto)
 {
 	uint64_t wanted = upto + t->keep_bytes;
 
-	if (t->bytes_max != UINT64_MAX && wanted > t->bytes_max) {
-		errno = EFBIG;
-		return false;
-	}
 	if (!t->reserved || wanted <= t->reserved)
 		return true;
 	if (!fallocate(t->fd, FALLOC_FL_KEEP_SIZE, (off_t)t->reserved, RESERVE_STEP)) {

@@ -33,8 +33,7 @@ struct ht_trace {
 	int fd;
 	uint64_t session, number, bytes, events;
 	uint64_t reserved;   /* the file system keeps room up to here; 0: it does not do that */
-	uint64_t bytes_max;  /* a limit of the process on the size of files */
-	uint64_t limit;      /* the user's; 0: none */
+	uint64_t limit;      /* on the file's size: RLIMIT_FSIZE, or the user's; 0: none */
 	uint64_t keep_bytes; /* what the last words will need */
 	bool full;           /* an EVENTS block did not fit below the limit */
 	bool failed, ending;

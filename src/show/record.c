@@ -147,7 +147,8 @@ static void tell_stop(const struct ht_recording_result *r)
 		ht_warn(r->output, "%s; recording stopped, what was written is whole; the program runs on unrecorded",
 			r->write_error.text);
 	else if (r->limit_reached)
-		ht_warn(r->output, "recording stopped at the limit of --max-file; the program runs on unrecorded");
+		ht_warn(r->output, "recording stopped at the limit on the file's size (--max-file, ulimit -f); the "
+				   "program runs on unrecorded");
 	told_stop = true;
 }
 
