@@ -59,10 +59,11 @@ HT_INLINE bool ht_hook_returned(struct ht_hook *h)
 	return false;
 }
 
-/* Neither recorded nor outermost: part of the call that is. */
+/* Neither recorded nor outermost: part of the call that is. (A signal handler's call is not: it was counted as lost.) */
 HT_INLINE bool ht_hook_is_nested(const struct ht_hook *h)
 {
-	return !h->recorded && h->thread->inside && h->thread->calling == HT_CALLING_OPEN;
+	return !h->recorded && h->thread->inside && h->thread->calling == HT_CALLING_OPEN &&
+		ht_next_serves(h->thread->function, h->caller);
 }
 
 HT_INLINE void ht_hook_done(struct ht_hook *h)
