@@ -1,8 +1,9 @@
 #!/bin/bash
 # signals.sh -- 10 000 timer signals a second in every thread: the handler allocates, or jumps out of malloc (SIG-01, SIG-02)
 #
-# Over libbump, an allocator that stands both. nest: every call counted, the handler's too; blocks it made are freed outside it.
-# jump: calls that were left by the jump are lost, and counted as such; the account closes; the thread's last call is there.
+# Over libbump, an allocator that stands both. nest: a handler's call inside another one is recorded or counted as lost, never
+# both; what the handler made and the loop frees is no violation. jump: calls that were left by the jump are counted as lost; the
+# account closes; the thread's last call is there.
 # shellcheck disable=SC2016
 . "$(dirname "$0")/lib.sh"
 need jq
