@@ -18,6 +18,7 @@
 #include "collect/recording.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -352,6 +353,10 @@ static int open_output(struct recording *r, struct ht_err *err)
 	else if ((size_t)snprintf(out, room, "%s", r->o->output) >= room)
 		return ht_err_set(err, HT_EUSAGE, "the output file's path is longer than %zu bytes", room - 1);
 	rc = ht_trace_create(out, r->session.id, &r->trace, err);
+	if (!rc && r->trace.limit && r->trace.limit < HT_RECORDING_FILE_LEAST)
+		return ht_err_set(err, HT_ESYSTEM,
+				  "the limit on the size of files (ulimit -f) is %" PRIu64 " bytes, a trace needs %u",
+				  r->trace.limit, HT_RECORDING_FILE_LEAST);
 	if (!rc && r->o->max_bytes && (!r->trace.limit || r->o->max_bytes < r->trace.limit))
 		r->trace.limit = r->o->max_bytes;
 	return rc;

@@ -12,6 +12,8 @@
 #include "channel/channel.h"
 #include "util/err.h"
 
+#define HT_RECORDING_FILE_LEAST (128u << 10) /* what a trace needs to begin, to hold something and to end */
+
 /* The state of a running recording, for the progress line. */
 struct ht_progress {
 	uint64_t elapsed_ns, calls, live_bytes, file_bytes, blocked_ns, lost;
@@ -25,7 +27,7 @@ struct ht_recording_options {
 	const char *version;
 	enum ht_policy policy;
 	uint32_t flags;     /* enum ht_session_flag */
-	uint64_t max_bytes; /* of the file; 0: no limit */
+	uint64_t max_bytes; /* of the file, at least HT_RECORDING_FILE_LEAST; 0: no limit */
 	char *const *argv;
 	void (*progress)(const struct ht_progress *p); /* NULL: nobody looks */
 	void (*pausing)(void);                         /* the terminal is about to belong to the shell */

@@ -15,7 +15,6 @@
 #include "show/command.h"
 
 enum { OWN_FAILURE = 125 };
-enum { SIZE_LEAST = 131072 }; /* what a trace needs to begin and to end */
 enum { OUTPUT, OVERFLOW, NO_STACKS, FREE_STACKS, MAX_FILE };
 
 static const struct ht_option options[] = {
@@ -44,8 +43,9 @@ static int parse_size(const char *word, uint64_t *ret, struct ht_err *err)
 	if (word[0] < '0' || word[0] > '9' || (*end && (!unit || end[1])) || n > UINT64_MAX >> shift)
 		return ht_err_set(err, HT_EUSAGE,
 				  "--max-file=%s: not a size; write a number with K, M or G, as in 500M", word);
-	if (n << shift < SIZE_LEAST)
-		return ht_err_set(err, HT_EUSAGE, "--max-file=%s: too small; the least is %dK", word, SIZE_LEAST >> 10);
+	if (n << shift < HT_RECORDING_FILE_LEAST)
+		return ht_err_set(err, HT_EUSAGE, "--max-file=%s: too small; the least is %uK", word,
+				  HT_RECORDING_FILE_LEAST >> 10);
 	*ret = n << shift;
 	return 0;
 }
