@@ -371,15 +371,19 @@ static void sort_contexts(struct ht_model *t)
 
 static void keep_latest_images(struct ht_model *t)
 {
+	uint64_t highest = 0;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < t->images.count; i++) {
-		size_t j = kept && t->images.at[i].image > t->images.at[kept - 1].image ? kept : 0;
+		uint64_t image = t->images.at[i].image;
+		size_t j = kept && image <= highest ? 0 : kept;
 
-		while (j < kept && t->images.at[j].image != t->images.at[i].image)
+		while (j < kept && t->images.at[j].image != image)
 			j++;
 		t->images.at[j] = t->images.at[i];
 		kept += j == kept;
+		if (image > highest)
+			highest = image;
 	}
 	t->images.count = kept;
 }
