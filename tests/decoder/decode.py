@@ -32,6 +32,7 @@ HEADER = struct.Struct("<8sHHIQQIIQQQIIQQ")  # [3]
 LIMIT = 64 << 20
 ZSTD = 1
 MASK = (1 << 64) - 1
+MASK32 = (1 << 32) - 1
 
 SESSION, IMAGE, MODULE, THREAD, CONTEXT, CLOCK, EVENTS, LOSS, ACCOUNT, END, INDEX = range(1, 12)
 KIND_NAMES = "- SESSION IMAGE MODULE THREAD CONTEXT CLOCK EVENTS LOSS ACCOUNT END INDEX CHECKPOINT KERNEL MARK".split()
@@ -198,7 +199,19 @@ def parse(block, plain):
                 value, at = plain[at : at + value], at + value
             record[field.rstrip("~$")] = value
         records.append(record)
+    if block.kind == CONTEXT:
+        number_contexts(records)
     return records
+
+
+def number_contexts(records):
+    """From differences to numbers [5.5]."""
+    number = 0
+    for record in records:
+        number += record["context"]
+        if not 0 <= number <= MASK32 or record["parent"] > MASK32 or record["kind"] > MASK32:
+            raise Damage("a context above 32 bits")
+        record["context"] = number
 
 
 def parse_index(plain):
@@ -236,9 +249,13 @@ class Rows:
         self.times = array("Q")
         time = block.first_time
         for step in varint_column(columns[1], self.count):
-            time = (time + step) & MASK
+            time += step
+            if time > MASK:
+                raise Damage("a time above 64 bits")
             self.times.append(time)
         self.contexts = varint_column(columns[2], self.count)
+        if any(context > MASK32 for context in self.contexts):
+            raise Damage("a context above 32 bits")
         self.addresses = self.spread(HAS_ADDRESS, lambda n: address_column(columns[3], n))
         self.sizes = self.spread(HAS_SIZE, lambda n: varint_column(columns[4], n))
 
@@ -370,10 +387,8 @@ class Trace:
         self.losses = records[LOSS]
         self.contexts = {}
         for block in used:
-            context = 0
             for record in block.content if block.kind == CONTEXT else ():
-                context += record["context"]
-                self.contexts[context] = record
+                self.contexts[record["context"]] = record
         self.clock = Clock(records[CLOCK], self.session["start_ticks"] if self.session else 0)
         self.streams = {}
         for block in used:
