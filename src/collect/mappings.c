@@ -25,6 +25,7 @@
 #include "util/cleanup.h"
 
 #define MAPPINGS_MAX 65536
+#define READ_AT_ONCE (64u << 10) /* the process may end between two reads */
 #define NOTES_MAX (64u << 10)
 #define BUILD_ID_MAX 64
 
@@ -232,6 +233,7 @@ void ht_mappings_look(struct ht_mappings *m, uint64_t image)
 	ht_auto(file) FILE *maps = fopen(path, "re");
 	if (!maps)
 		return;
+	setvbuf(maps, NULL, _IOFBF, READ_AT_ONCE);
 	for (size_t i = 0; i < m->count; i++)
 		m->known[i].seen = false;
 	now = read_maps(m, maps);

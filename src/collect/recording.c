@@ -256,8 +256,9 @@ static void turn_round(struct recording *r)
 {
 	uint64_t now_ns = ht_ticker_monotonic_ns(), cells;
 
-	ht_images_watch(&r->images, false);
+	ht_images_read(&r->images);
 	look_at_mappings(r, now_ns);
+	ht_images_watch(&r->images, false);
 	cells = ht_drain_round(&r->drain);
 	ht_pool_refill(&r->pool);
 	ht_contexts_refill(&r->contexts);
