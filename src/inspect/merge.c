@@ -215,6 +215,8 @@ int ht_merge_step(struct ht_merge *m, struct ht_err *err)
 
 /* ---- looking ahead ----------------------------------------------------------------------------------------- */
 
+#define LOOK_AHEAD_ROWS 1000 /* of a stream; docs/trace-format.md, section 7 */
+
 struct search {
 	struct ht_merge *merge;
 	const struct ht_lane *not_in;
@@ -256,9 +258,10 @@ static int search_lane(struct search *s, struct ht_lane *l, struct ht_err *err)
 	struct ht_row row = l->row;
 	uint64_t seq = l->seq;
 	size_t block = l->next_block;
+	unsigned looked_at = 0;
 	int rc = 0;
 
-	while (!judge(s, l, &row, seq)) {
+	while (looked_at++ < LOOK_AHEAD_ROWS && !judge(s, l, &row, seq)) {
 		rc = ht_column_reader_next(&rows, &row, err);
 		seq++;
 		if (rc > 0)

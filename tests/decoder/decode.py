@@ -17,6 +17,7 @@ and it holds the whole file in memory. It never imports or calls heaptap. Exit s
 """
 import bisect
 import heapq
+import itertools
 import json
 import os
 import stat
@@ -33,6 +34,7 @@ LIMIT = 64 << 20
 ZSTD = 1
 MASK = (1 << 64) - 1
 MASK32 = (1 << 32) - 1
+LOOK_AHEAD_ROWS = 1000  # [7]
 
 SESSION, IMAGE, MODULE, THREAD, CONTEXT, CLOCK, EVENTS, LOSS, ACCOUNT, END, INDEX = range(1, 12)
 KIND_NAMES = "- SESSION IMAGE MODULE THREAD CONTEXT CLOCK EVENTS LOSS ACCOUNT END INDEX CHECKPOINT KERNEL MARK".split()
@@ -568,7 +570,7 @@ class Replay:
         for other in self.streams:
             if other is stream:
                 continue
-            for ahead in other.rows_ahead():
+            for ahead in itertools.islice(other.rows_ahead(), LOOK_AHEAD_ROWS):
                 if self.trace.clock.ns(ahead[2]) > until:
                     break
                 if ahead[1] in (FREE, REALLOC_BEGIN) and ahead[4] == address and ahead[0] not in other.taken:
