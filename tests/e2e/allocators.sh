@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 need jq
 have_allocators
-seeds=${SEEDS:-1} crowd=${THREADS:-2 8 32}
+seeds=${SEEDS:-1} crowd=${THREADS:-2 32}
 
 # Thread caches off and one arena, where the allocator lets us: blocks change hands at once.
 export MALLOC_ARENA_MAX=1 GLIBC_TUNABLES=glibc.malloc.tcache_count=0 MALLOC_CONF=tcache:false,narenas:1
@@ -24,7 +24,7 @@ for a in $ALLOCATORS; do
 	[ "$a" = jemalloc ] && only=nopvalloc
 	for seed in $seeds; do
 		for threads in $crowd; do
-			ops=$((${OPS:-24000} / threads))
+			ops=$((${OPS:-10000} / threads))
 			echo "$a: random, seed $seed, $threads threads, $ops steps each"
 			# shellcheck disable=SC2086
 			storm "$a" idle random "$seed" "$threads" 0 $only
@@ -35,7 +35,7 @@ for a in $ALLOCATORS; do
 			oracle history random.htap || fail "history"
 		done
 		for way in "reuse $seed 4" "move $seed 4" "orphan $seed 64"; do
-			[ "${way%% *}" = orphan ] && ops=200 || ops=${OPS:-12000}
+			[ "${way%% *}" = orphan ] && ops=200 || ops=${OPS:-6000}
 			echo "$a: $way"
 			# shellcheck disable=SC2086
 			storm "$a" order $way "$ops"

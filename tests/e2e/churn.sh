@@ -4,14 +4,14 @@
 # TURN and CROWD are numbers of threads; churn-full.sh takes 200 000 and 10 000.
 . "$(dirname "$0")/lib.sh"
 need jq
-limit=$(ulimit -u)
 
 churn() { # churn turn|crowd N
-	[ "$limit" = unlimited ] || [ "$limit" -gt "$2" ] || skip "RLIMIT_NPROC is $limit"
 	HT_CONFESS=$TMP/confession record churn.htap "$TARGETS/churn" "$1" "$2" || fail "churn $*: exit $?"
 	verified churn.htap
 	oracle churn churn.htap confession || fail "churn $*"
 }
 
 churn turn "${TURN:-3000}"
+limit=$(ulimit -u)
+[ "$limit" = unlimited ] || [ "$limit" -gt $((${CROWD:-400} + 1000)) ] || skip "RLIMIT_NPROC is $limit"
 churn crowd "${CROWD:-400}"

@@ -6,7 +6,7 @@
 # shellcheck disable=SC2016
 . "$(dirname "$0")/lib.sh"
 need jq
-runs=${RUNS:-12} seed=${SEED:-$RANDOM} deep=0
+runs=${RUNS:-8} seed=${SEED:-$RANDOM} deep=0
 echo "seed $seed"
 RANDOM=$seed
 

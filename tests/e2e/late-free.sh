@@ -13,7 +13,7 @@ export GLIBC_TUNABLES=glibc.malloc.tcache_count=0 MALLOC_ARENA_MAX=1
 
 export LD_PRELOAD=$TARGETS/liblinger.so # the window between the real free and a late stamp is wide open, for the sound agent too
 
-for seed in 1 2 3; do
+for seed in 1 2; do
 	record sound.htap "$TARGETS/storm" reuse $seed 4 10000 || fail "storm: exit $?"
 	HEAPTAP=$TMP/planted/heaptap record late.htap "$TARGETS/storm" reuse $seed 4 10000 || fail "storm: exit $?"
 	(unset LD_PRELOAD && oracle history sound.htap) >said || fail "seed $seed: the sound agent: $(cat said)"

@@ -7,7 +7,7 @@
 # shellcheck disable=SC2016
 . "$(dirname "$0")/lib.sh"
 need jq
-ms=${MS:-800}
+ms=${MS:-100}
 
 LD_PRELOAD=$TARGETS/libbump.so HT_CONFESS=$TMP/nest.tally record nest.htap "$TARGETS/signals" nest 2 "$ms" || fail "nest: exit $?"
 oracle signals nest.htap nest.tally || fail "nest"

@@ -212,7 +212,6 @@ static void *run(void *arg)
 			orphan_step(w, i);
 		}
 	}
-	w->me->last_ns = 0;
 	atomic_fetch_add(&finished, 1);
 	while (stay)
 		pause();

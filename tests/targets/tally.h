@@ -19,6 +19,7 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -29,7 +30,9 @@
 
 struct tally_head {
 	volatile uint64_t magic, pid, threads, done;
-	uint64_t spare[60];
+	volatile uint64_t
+		since_ns; /* written by a test: gaps count from this moment of CLOCK_MONOTONIC on; 0: not yet */
+	uint64_t spare[59];
 };
 
 struct tally_thread {
@@ -38,13 +41,16 @@ struct tally_thread {
 	volatile uint64_t address_sum, size_sum;
 	volatile uint64_t longest_gap_ns, last_ns;
 	volatile uint64_t by_function[40];
-	uint64_t spare[15];
+	uint64_t schedstat, delay_ns;
+	uint64_t spare[13];
 };
 
 struct tally {
 	struct tally_head head;
 	struct tally_thread thread[TALLY_THREADS];
 };
+
+static struct tally_head *tally_head;
 
 /* The mapping; memory nobody reads if HT_CONFESS is not set, so that a target also runs by hand. */
 static inline struct tally *tally_open(void)
@@ -61,6 +67,7 @@ static inline struct tally *tally_open(void)
 		_exit(99);
 	if (fd >= 0)
 		close(fd);
+	tally_head = &t->head;
 	t->head.pid = (uint64_t)getpid();
 	t->head.magic = TALLY_MAGIC;
 	return t;
@@ -71,20 +78,47 @@ static inline struct tally_thread *tally_join(struct tally *t)
 	struct tally_thread *me = &t->thread[__atomic_fetch_add(&t->head.threads, 1, __ATOMIC_RELAXED)];
 
 	me->tid = (uint64_t)syscall(SYS_gettid);
+	me->schedstat = (uint64_t)open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
 	return me;
 }
 
-/* Called before each call; the gap is the time since the previous one, so a pause anywhere shows. */
-static inline void tally_enter(struct tally_thread *me, int function)
+/* Time this thread has spent ready to run while others ran: not a pause that a recorder made. */
+static inline uint64_t tally_delay_ns(const struct tally_thread *me)
 {
+	char text[64];
+	ssize_t n = pread((int)me->schedstat, text, sizeof(text) - 1, 0);
+	char *second;
+
+	if (n <= 0)
+		return 0;
+	text[n] = 0;
+	second = strchr(text, ' ');
+	return second ? strtoull(second, NULL, 10) : 0;
+}
+
+/* How long this thread stood still since its previous call, or since the moment that the test named, without waiting for a processor. */
+static inline void tally_gap(struct tally_thread *me)
+{
+	uint64_t ns, gap, since = tally_head->since_ns, delay_ns = me->delay_ns;
 	struct timespec now;
-	uint64_t ns;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-	if (me->last_ns && ns - me->last_ns > me->longest_gap_ns)
-		me->longest_gap_ns = ns - me->last_ns;
+	if (since < me->last_ns)
+		gap = ns - me->last_ns;
+	else
+		gap = ns > since ? ns - since : 0;
+	if (gap > 1000000 || me->entered % 64 == 0)
+		me->delay_ns = tally_delay_ns(me);
+	if (since && gap > me->delay_ns - delay_ns && gap - (me->delay_ns - delay_ns) > me->longest_gap_ns)
+		me->longest_gap_ns = gap - (me->delay_ns - delay_ns);
 	me->last_ns = ns;
+}
+
+/* Called before each call. */
+static inline void tally_enter(struct tally_thread *me, int function)
+{
+	tally_gap(me);
 	me->by_function[function]++;
 	me->entered++;
 }
