@@ -7,8 +7,9 @@
  *
  * Only what events name is looked at: a node that lost a race (agent/context.c) or is half made is no concern of ours.
  *
- * Always true: a parent's number is below its child's, so that no chain can be a circle; a node that breaks the rule, or is not
- * there, is refused, and with it the event (C5: an honest thread's event never names such a node).
+ * Always true: a parent's number is below its child's, so that no chain can be a circle; a node that breaks the
+ * rule, or is not there, is refused, and with it the event (C5: an honest thread's event never names such a
+ * node).
  */
 #include "collect/contexts.h"
 

@@ -7,7 +7,8 @@
  *     stream     escapes: what the next event cell has no bits for
  *
  * The rules a target has to keep, or its stream is taken out of service:
- *   THREAD first, with a possible tid, its cells together; time never goes back; a context that is in the tree; kinds of channel.h
+ *   THREAD first, with a possible tid, its cells together; time never goes back; a context that is in the tree;
+ *   kinds of channel.h
  */
 #include "collect/decode.h"
 

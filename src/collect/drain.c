@@ -3,12 +3,12 @@
  *
  * Called by: recording.c: a round every few milliseconds, reaping every 100 ms, close at the end.
  *
- *   slot LIVE ──► ring: first_segment ─► seg_next ─► seg_next ... up to head        each segment copied, then decoded (C3)
+ *   slot LIVE ──► ring: first_segment ─► seg_next ─► seg_next ... up to head      each copied, then decoded (C3)
  *                   └── thread gone ──► REAPING ──► followed to head, account closed ──► FREE
  *
- * A thread is gone when the kernel knows no thread of that id in the process; when the id was seen again in a newer slot; when its
- * image is. A ring that breaks a rule is never looked at again but to close its account, and from then on no thread waits for room: what
- * it holds does not come back.
+ * A thread is gone when the kernel knows no thread of that id in the process; when the id was seen again in a
+ * newer slot; when its image is. A ring that breaks a rule is never looked at again but to close its account,
+ * and from then on no thread waits for room: what it holds does not come back.
  */
 #include "collect/drain.h"
 
@@ -59,7 +59,8 @@ static void damage(struct ht_drain *d, struct ht_ring *r)
 
 /* ---- following a ring -------------------------------------------------------------------------------------- */
 
-/* Enters the ring's thread in by_tid; of two slots with one thread id the one that began later has the living thread. */
+/* Enters the ring's thread in by_tid; of two slots with one thread id the one that began later has the living
+ * thread. */
 static void note_tid(struct ht_drain *d, struct ht_ring *r)
 {
 	const struct ht_stream *mine = r->decoder.stream;
@@ -238,7 +239,8 @@ static bool is_gone(struct ht_drain *d, const struct ht_ring *r, uint32_t tid)
 	return tid == r->replaced_tid || !ht_proc_thread_exists(d->pid, (pid_t)tid);
 }
 
-/* The state is read first: if the slot changes hands after that, the compare-and-swap fails. What changed before is known after following. */
+/* The state is read first: if the slot changes hands after that, the compare-and-swap fails. What changed before
+ * is known after following. */
 static bool reap(struct ht_drain *d, struct ht_ring *r)
 {
 	struct ht_slot *slot = slot_of(d, r);

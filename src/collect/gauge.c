@@ -8,7 +8,8 @@
  *           -1   released by a thread that was drained early; the allocation is still to be seen
  *            2   allocated again by one; the release between is still to be seen
  *
- * Always true: at most half full; an entry is where its hash says or in the unbroken run behind it (removal moves the run up).
+ * Always true: at most half full; an entry is where its hash says or in the unbroken run behind it (removal
+ * moves the run up).
  */
 #include "collect/gauge.h"
 

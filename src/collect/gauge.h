@@ -3,8 +3,8 @@
  *
  * Used by: streams.c, only while somebody watches. The file does not depend on it.
  *
- * Threads are drained one after another, so a block may seem to be released before it was allocated, or allocated twice. Each address
- * keeps a balance; when all that happened has been seen, the figure is right.
+ * Threads are drained one after another, so a block may seem to be released before it was allocated, or
+ * allocated twice. Each address keeps a balance; when all that happened has been seen, the figure is right.
  */
 #ifndef HT_GAUGE_H
 #define HT_GAUGE_H

@@ -6,8 +6,9 @@
  *   images (counter) ──► image[number % HT_IMAGE_RING] ──► copied, checked ──► IMAGE record
  *   /proc/PID/exe changed, and after 100 ms no agent is mapped ──► a number is taken for it ──► IMAGE record: unseen
  *
- * Always true: what the target writes there is copied before it is looked at; numbers are given out once, by the counter in the channel, whoever
- * takes one. A target that counts images up for nothing is followed no further than IMAGES_MAX.
+ * Always true: what the target writes there is copied before it is looked at; numbers are given out once, by the
+ * counter in the channel, whoever takes one. A target that counts images up for nothing is followed no further
+ * than IMAGES_MAX.
  */
 #include "collect/images.h"
 

@@ -24,9 +24,8 @@ struct ht_images {
 	const struct ht_ticker *ticker;
 	pid_t pid;
 	uint32_t count;
-	struct ht_proc_exe exe; /* what the latest image runs */
-	uint64_t
-		stranger_since_ns; /* the process runs something else since then, and no agent spoke up; 0: it does not */
+	struct ht_proc_exe exe;     /* what the latest image runs */
+	uint64_t stranger_since_ns; /* the process runs something without an agent since then; 0: it does not */
 	struct ht_proc_exe stranger;
 
 	/* for the last word: images whose calls are not in the trace, and the last such program */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* launch.c -- the child between fork and exec, and the agent's path
  *
- * The child is forked before this process touches its own signals, so that it inherits what the user's shell gave. It waits for the
- * session's address on a pipe; both pipes close by themselves at exec.
+ * The child is forked before this process touches its own signals, so that it inherits what the user's shell
+ * gave. It waits for the session's address on a pipe; both pipes close by themselves at exec.
  */
 #include "collect/launch.h"
 

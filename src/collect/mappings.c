@@ -6,8 +6,8 @@
  *   maps ──► executable mappings, by address ──► compared with the known ones ──► MODULE records: mapped, unmapped
  *                                                     └─► new file: build-id out of its ELF notes
  *
- * Always true: a path is opened only below the target's root, only as a regular file, and only its own mapping's inode is believed; what
- * cannot be read has no build-id. The number of mappings is bounded (MAPPINGS_MAX).
+ * Always true: a path is opened only below the target's root, only as a regular file, and only its own mapping's
+ * inode is believed; what cannot be read has no build-id. The number of mappings is bounded (MAPPINGS_MAX).
  */
 #include "collect/mappings.h"
 
@@ -169,7 +169,8 @@ static bool is_same(const struct ht_mapping *a, const struct ht_mapping *b)
 	       a->dev_major == b->dev_major && a->dev_minor == b->dev_minor && !strcmp(a->path, b->path);
 }
 
-/* The known mapping at or behind `start`; both lists are in order of address, so the search goes on where it stopped. */
+/* The known mapping at or behind `start`; both lists are in order of address, so the search goes on where it
+ * stopped. */
 static bool mark_known(struct ht_mappings *m, size_t *from, const struct ht_mapping *mod)
 {
 	while (*from < m->count && m->known[*from].start < mod->start)

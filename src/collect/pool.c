@@ -60,7 +60,8 @@ void ht_pool_give(struct ht_pool *p, uint32_t segment)
 	p->given++;
 }
 
-/* The pages are charged to this process, and touched before the target sees them. A refusal leaves the pool as big as it is. */
+/* The pages are charged to this process, and touched before the target sees them. A refusal leaves the pool as
+ * big as it is. */
 static void back_more(struct ht_pool *p)
 {
 	struct ht_session *s = p->session;
@@ -137,7 +138,8 @@ void ht_pool_refill(struct ht_pool *p)
 	if (!c.len)
 		return;
 	push_chain(p, c);
-	/* seq_cst: bumped before the look at waiters, so that a thread either sees the bump or is seen; agent/thread.c:wait_for_segment() */
+	/* seq_cst: bumped before the look at waiters, so that a thread either sees the bump or is seen;
+	 * agent/thread.c:wait_for_segment() */
 	atomic_fetch_add(&ch->room, 1);
 	if (atomic_load(&ch->waiters))
 		syscall(SYS_futex, &ch->room, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);

@@ -9,11 +9,12 @@
  *   a tick (100 ms)    threads that are gone, names, seccomp, progress
  *   a second           flush rows, a clock pair
  *
- * Rounds follow each other at once while there is much to do, else after 1 to 8 ms, or when a signal or the target's end comes; sooner
- * while an image is young, to have seen a program that runs for a millisecond: what is mapped, and whether it has an agent.
+ * Rounds follow each other at once while there is much to do, else after 1 to 8 ms, or when a signal or the
+ * target's end comes; sooner while an image is young, to have seen a program that runs for a millisecond: what
+ * is mapped, and whether it has an agent.
  *
- * Always true: the target is never made to wait by anything but a full pool; after a failed write or at the size limit the trace is ended at
- * once, and the target runs on, dormant.
+ * Always true: the target is never made to wait by anything but a full pool; after a failed write or at the size
+ * limit the trace is ended at once, and the target runs on, dormant.
  */
 #include "collect/recording.h"
 
@@ -97,7 +98,7 @@ static void show_progress(const struct recording *r, uint64_t now_ns)
 {
 	struct ht_progress p = {
 		.elapsed_ns = now_ns - r->begun_ns,
-		.calls = r->trace.events + r->streams.pending_rows,
+		.calls = r->streams.calls,
 		.file_bytes = r->trace.bytes,
 		.live_bytes = r->gauge.live_bytes,
 		.live_unknown = r->gauge.lost_track,
@@ -206,7 +207,8 @@ static void stop_early(struct recording *r, enum ht_end_reason reason)
 		r->o->stopped(r->result);
 }
 
-/* The rows that can still be written below the limit, besides those that wait here and those that threads can bring from segments they have. */
+/* The rows that can still be written below the limit, besides those that wait here and those that threads can
+ * bring from segments they have. */
 static uint64_t rows_left(const struct recording *r)
 {
 	uint64_t used = r->trace.bytes + r->trace.keep_bytes + r->streams.pending_rows * ROW_BYTES +
@@ -223,7 +225,8 @@ static uint32_t free_segments(const struct recording *r)
 	return segments < UINT32_MAX ? (uint32_t)segments : UINT32_MAX;
 }
 
-/* Under a limit no more segments are free than the file can take: so that it ends without a loss, and below the limit. */
+/* Under a limit no more segments are free than the file can take: so that it ends without a loss, and below the
+ * limit. */
 static void look_at_limits(struct recording *r)
 {
 	r->trace.keep_bytes = END_BYTES + r->streams.alive * ACCOUNT_BYTES + r->trace.indexed * ENTRY_BYTES;

@@ -5,11 +5,13 @@
  *
  *   RLIMIT_AS, RLIMIT_FSIZE ──► how big? ──► memfd ──► sealed ──► mapped ──► header, nodes 1..32, robust futex
  *
- * The target maps all of it, so it must fit beside what the target needs itself: under an address space limit everything is halved until the
- * mapping takes at most an eighth. Slots and the node index are hashed into, so they have memory behind them from the start; nodes and
- * segments get theirs as they are needed (contexts.c, pool.c).
+ * The target maps all of it, so it must fit beside what the target needs itself: under an address space limit
+ * everything is halved until the mapping takes at most an eighth. Slots and the node index are hashed into, so
+ * they have memory behind them from the start; nodes and segments get theirs as they are needed (contexts.c,
+ * pool.c).
  *
- * Always true: the kernel marks `collector` when this thread dies, whatever the cause; so it must be the process's main thread.
+ * Always true: the kernel marks `collector` when this thread dies, whatever the cause; so it must be the
+ * process's main thread.
  */
 #include "collect/session.h"
 
@@ -75,7 +77,8 @@ static int choose_size(uint64_t file_bytes_max, struct ht_channel *ret, struct h
 			  "the limits on address space or file size (ulimit -v, -f) leave no room for shared memory");
 }
 
-/* A limit on the size of files would hold for the memfd too. Lifted as far as this process may; `old` is to be put back. */
+/* A limit on the size of files would hold for the memfd too. Lifted as far as this process may; `old` is to be
+ * put back. */
 static uint64_t lift_file_limit(struct rlimit *old)
 {
 	struct rlimit wide = { RLIM_INFINITY, RLIM_INFINITY };
@@ -126,8 +129,8 @@ static int open_memory(const struct ht_channel *c, struct ht_session *s, struct 
 	return 0;
 }
 
-/* Linux sets HT_OWNER_DIED in every futex of a dying thread's robust list that holds its tid (set_robust_list(2)). The list has one entry,
- * which stands for `collector`. */
+/* Linux sets HT_OWNER_DIED in every futex of a dying thread's robust list that holds its tid
+ * (set_robust_list(2)). The list has one entry, which stands for `collector`. */
 static int be_watched(struct ht_channel *channel, struct ht_err *err)
 {
 	static struct robust_list entry;

@@ -3,7 +3,8 @@
  *
  * Called by: recording.c.
  *
- * The kernel marks what it sends itself, for a terminal, with SI_KERNEL; what kill(2) and its kin send has a code of 0 or less.
+ * The kernel marks what it sends itself, for a terminal, with SI_KERNEL; what kill(2) and its kin send has a
+ * code of 0 or less.
  */
 #include "collect/signals.h"
 

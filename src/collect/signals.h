@@ -16,8 +16,8 @@
 
 #include "util/err.h"
 
-/* From here on signals are read from a descriptor, not delivered. To be called when the target was forked already, so that
- * it keeps what the shell gave. Returns the descriptor. */
+/* From here on signals are read from a descriptor, not delivered. To be called when the target was forked
+ * already, so that it keeps what the shell gave. Returns the descriptor. */
 int ht_signals_take(int *ret, struct ht_err *err);
 
 void ht_signals_forward(int fd, pid_t target);

@@ -7,8 +7,8 @@
  *              slot        counted      slot             slot, plus what could not be written or was damaged
  *              counters    here         counters         counters
  *
- * Always true: every lost call stands in a LOSS record: what cells told, what only the counter told (at the thread's end), what the disk
- * refused, and what damage in the channel swallowed.
+ * Always true: every lost call stands in a LOSS record: what cells told, what only the counter told (at the
+ * thread's end), what the disk refused, and what damage in the channel swallowed.
  */
 #include "collect/streams.h"
 
@@ -31,7 +31,8 @@ static void put_thread(struct ht_streams *ss, const struct ht_stream *st)
 				       });
 }
 
-/* An exec keeps the thread id and changes the name, so the name is believed only if the image is still the stream's afterwards. */
+/* An exec keeps the thread id and changes the name, so the name is believed only if the image is still the
+ * stream's afterwards. */
 static bool read_name(const struct ht_streams *ss, const struct ht_stream *st, char name[HT_STREAMS_NAME])
 {
 	return ht_proc_thread_name(ss->pid, (pid_t)st->tid, name, HT_STREAMS_NAME) &&

@@ -58,9 +58,9 @@ struct ht_streams {
 	const struct ht_images *images;
 	struct ht_gauge *gauge; /* NULL: nobody watches */
 	pid_t pid;
-	uint32_t count;         /* streams so far, and the number of the latest */
-	uint32_t alive, closed; /* in the list */
-	uint64_t pending_rows;
+	uint32_t count;               /* streams so far, and the number of the latest */
+	uint32_t alive, closed;       /* in the list */
+	uint64_t calls, pending_rows; /* so far; not written yet */
 	struct ht_stream *list;
 
 	/* of the streams that are forgotten */
@@ -72,7 +72,8 @@ struct ht_stream *ht_streams_open(struct ht_streams *ss, uint32_t tid, uint32_t 
 				  const struct ht_counters *base);
 void ht_streams_lose(struct ht_streams *ss, struct ht_stream *st, uint64_t calls);
 
-/* `end`: the slot's counters when the thread ended. `damaged`: calls may be missing that no counter tells; they count as lost. */
+/* `end`: the slot's counters when the thread ended. `damaged`: calls may be missing that no counter tells; they
+ * count as lost. */
 void ht_streams_close(struct ht_streams *ss, struct ht_stream *st, const struct ht_counters *end, bool damaged);
 
 void ht_streams_flush(struct ht_streams *ss);
@@ -92,6 +93,7 @@ static inline void ht_streams_row(struct ht_streams *ss, struct ht_stream *st, c
 	ht_columns_put(&st->rows, row);
 	st->seq++;
 	st->calls += row->kind != HT_ROW_REALLOC_BEGIN;
+	ss->calls += row->kind != HT_ROW_REALLOC_BEGIN;
 	if (row->kind <= HT_ROW_REALLOC_BEGIN)
 		st->call_ticks = st->last_ticks;
 	st->last_ticks = row->time_ticks;

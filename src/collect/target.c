@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* target.c -- finds the program and tells whether a preloaded agent reaches its allocator
  *
- * Refused: static programs (there is no loader to preload anything), set-uid and set-gid programs and those with capabilities (the loader
- * drops the agent), programs of another machine or word size, programs of another C library's loader, Go programs (they have
- * an allocator of their own and call no other).
+ * Refused: static programs (there is no loader to preload anything), set-uid and set-gid programs and those with
+ * capabilities (the loader drops the agent), programs of another machine or word size, programs of another C
+ * library's loader, Go programs (they have an allocator of their own and call no other).
  */
 #include "collect/target.h"
 

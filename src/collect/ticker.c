@@ -5,7 +5,8 @@
  *
  *   monotonic  ticks  monotonic      three tries; the one with the least between its two ends is the pair
  *
- * The time stamp counter is used only if the processor says that it neither stops nor changes its pace (CPUID 80000007h, EDX bit 8).
+ * The time stamp counter is used only if the processor says that it neither stops nor changes its pace (CPUID
+ * 80000007h, EDX bit 8).
  */
 #include "collect/ticker.h"
 

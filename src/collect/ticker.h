@@ -3,7 +3,7 @@
  *
  * Used by: recording.c, which stores a pair at the start, every second and at the end; streams.c for times waited.
  *
- *   ticks  --first pair, last pair-->  nanoseconds        the time stamp counter if it is invariant, else CLOCK_MONOTONIC itself
+ *   ticks  --first pair, last pair-->  nanoseconds     the time stamp counter if invariant, else CLOCK_MONOTONIC
  */
 #ifndef HT_TICKER_H
 #define HT_TICKER_H

@@ -6,8 +6,8 @@
  *   [whole blocks ............][block being written]- - - room kept by the file system - - -
  *                              ^ bytes: the file is cut here if the write fails
  *
- * The room kept (posix fallocate without changing the size) is what a full disk leaves for the accounts, END and INDEX, so that the trace can
- * still say how it ended. A file system that cannot do that gets a try.
+ * The room kept (posix fallocate without changing the size) is what a full disk leaves for the accounts, END and
+ * INDEX, so that the trace can still say how it ended. A file system that cannot do that gets a try.
  *
  * Always true: `number` counts blocks in the file, without a gap; docs/trace-format.md, sections 2, 3 and 5.10.
  */

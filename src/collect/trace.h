@@ -7,8 +7,8 @@
  *   events ──────────────────────────────────┴──► numbered, sealed, written, indexed
  *
  * Always true:
- *   T1  what was put before an EVENTS block stands before it in the file: images, modules, threads, contexts, in this order
- *   T2  after a failed write the file ends with its last whole block, and everything put is swallowed until ht_trace_end
+ *   T1  what was put before an EVENTS block stands before it: images, modules, threads, contexts
+ *   T2  after a failed write the file ends with its last whole block, and what is put is swallowed until ht_trace_end
  *   T3  no EVENTS block is written that would not leave keep_bytes below the limit
  *   T4  the file was made by this process: never an existing one, never through a symbolic link, mode 0600
  *

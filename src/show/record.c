@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* record.c -- `heaptap record`: runs a program and keeps every heap call it makes
  *
- * What the user types becomes options of collect/recording.h; what became of it becomes an exit status and, where there is
- * something to say, lines on stderr. When all is well and stderr is no terminal, nothing is printed: the program's output stays its own.
+ * What the user types becomes options of collect/recording.h; what became of it becomes an exit status and,
+ * where there is something to say, lines on stderr. When all is well and stderr is no terminal, nothing is
+ * printed: the program's output stays its own.
  */
 #include <inttypes.h>
 #include <stdio.h>
