@@ -10,12 +10,9 @@ ends() { # ends WAY STATUS SIZE...: blocks of these sizes were allocated, and fr
 	got=$?
 	[ $got = "$status" ] || fail "$way: status $got, not $status"
 	verified ends.htap
-	"$HEAPTAP" script --json ends.htap >events || fail "$way: script"
 	for size; do
-		[ "$(jq -s --argjson n "$size" '[.[] | select(.size == $n and .event == "alloc")] | length' events)" = 1 ] ||
-			fail "$way: the call of $size bytes is not in the trace"
-		[ "$(jq -s --argjson n "$size" '[.[] | select(.size == $n and .event == "free")] | length' events)" = 1 ] ||
-			fail "$way: the free of $size bytes is not in the trace"
+		[ "$(sized ends.htap "$size")" = 1 ] || fail "$way: the call of $size bytes is not in the trace"
+		[ "$(sized ends.htap "$size" free)" = 1 ] || fail "$way: the free of $size bytes is not in the trace"
 	done
 }
 

@@ -8,10 +8,6 @@ images() {
 	"$HEAPTAP" info --json "$1" | jq .images
 }
 
-sized() { # sized FILE SIZE: allocations of that size
-	"$HEAPTAP" script --json "$1" | jq -s --argjson n "$2" '[.[] | select(.size == $n and .event == "alloc")] | length'
-}
-
 record chain.htap "$TARGETS/execs" chain 5 perl -e 'print "end"' >out || fail "chain: exit $?"
 [ "$(cat out)" = end ] || fail "chain: $(cat out)"
 verified chain.htap

@@ -45,6 +45,10 @@ record() { # record FILE CMD...: with the target's output and status
 	"$HEAPTAP" record -o "$file" -- "$@"
 }
 
+sized() { # sized FILE SIZE [EVENT]: how often that size occurs, in allocations if nothing else is asked for
+	"$HEAPTAP" script --json "$1" | grep -E "\"event\": ?\"${3:-alloc}\"" | grep -cE "\"size\": ?$2[,}]"
+}
+
 # The order of two threads' stamps is inverted now and then; less than one hand-off in a thousand, over all runs of a test.
 reordered_rarely() { # reordered_rarely FILE: what `oracle history` printed
 	awk '/ hand-offs, / { all += $3; back += $5 }
@@ -67,7 +71,7 @@ verified() { # verified FILE: complete, nothing lost, and something in it
 # Small traces also pass through the second decoder, which was written from the document alone.
 agreed() { # agreed FILE
 	local status
-	[ "$(stat -c %s "$1")" -lt 1000000 ] || return 0
+	[ "$(stat -c %s "$1")" -lt 60000 ] || return 0
 	"$TOP/tests/decoder/agree.sh" "$(realpath "$1")"
 	status=$?
 	[ $status = 0 ] || [ $status = 77 ] || fail "$1: the second decoder disagrees"

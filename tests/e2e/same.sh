@@ -51,7 +51,7 @@ same expr 1 - 1
 same test -e /nowhere
 same basename /a/b/c
 same bash -c 'umask; ulimit -a'
-same bash -c 'grep ^Sig /proc/self/status'
+same bash -c 'grep -E "^Sig(Pnd|Blk|Ign|Cgt)" /proc/self/status'
 same bash -c 'ls /proc/self/fd | wc -l; ls -l /proc/self/fd | sed "s/.*[0-9] \([0-9]*\) -> \(.\).*/\1 \2/; s/total.*//" | sort | head -3'
 same bash -c 'echo out; echo err >&2; exit 42'
 same bash -c 'kill -TERM $$'
