@@ -10,7 +10,7 @@ WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CPPFLAGS = -Isrc -D_GNU_SOURCE
 LIBS = -lzstd -lelf
 # SAN=address,undefined instruments the program and the unit tests; never the agent or the targets, which live with the real allocator.
-SANFLAGS = $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
+SANFLAGS = $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all $(if $(findstring address,$(SAN)),-static-libasan))
 
 PROGRAM_SRC = $(wildcard src/util/*.c src/format/*.c src/collect/*.c src/inspect/*.c src/show/*.c)
 PROGRAM_OBJ = $(PROGRAM_SRC:src/%.c=$(O)/%.o)
