@@ -262,10 +262,11 @@ def do_churn(trace, path):
         confession = json.load(f)
     wanted = confession["threads"]
     verify = heaptap("verify", "--json", trace)
-    workers = [t for t in verify["threads"][1:] if t["recorded"]]
+    pid = heaptap("info", "--json", trace)["pid"]
+    main_thread = next(t["thread"] for t in verify["threads"] if t["tid"] == pid)
+    workers = [t for t in verify["threads"] if t["recorded"] and t["thread"] != main_thread]
     expect("threads", len(workers), wanted)
     expect("threads with another count than 2", sum(t["recorded"] != 2 for t in workers), 0)
-    main_thread = verify["threads"][0]["thread"]
     made, gone, total = {}, 0, 0
     for e in events(trace):
         if e["thread"] == main_thread:
