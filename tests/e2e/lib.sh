@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 3
 TOP=$PWD
 O=$(realpath -m "${O:-${HEAPTAP_BUILD:-build}}")
 export HEAPTAP=${HEAPTAP:-$O/heaptap} TARGETS=${TARGETS:-$O/targets} O
-export LC_ALL=C.UTF-8 ASAN_OPTIONS=allocator_may_return_null=1 LSAN_OPTIONS=suppressions=$TOP/tests/lsan.supp:print_suppressions=0
+export LC_ALL=C.UTF-8 LSAN_OPTIONS=suppressions=$TOP/tests/lsan.supp:print_suppressions=0
 unset LD_PRELOAD HEAPTAP_SESSION
 if [ -z "${TMP:-}" ]; then
 	TMP=$(mktemp -d /tmp/heaptap-e2e.XXXXXX)
