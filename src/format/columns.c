@@ -3,6 +3,7 @@
  *
  * Called for every event: put by collect/drain.c while recording, next by read.c in every replay. So both are
  * straight lines: one small table of bits tells which columns a kind of row has, numbers take the inline ways of buf.h.
+ * Reading goes by batches, column after column, so that the cursor of the column stays in registers.
  *
  *   address   d = address - previous      d % 16 == 0     zigzag(d / 16) << 1
  *                                         else, it fits   zigzag(d) << 1 | 1
@@ -115,7 +116,7 @@ bool ht_columns_payload(const struct ht_columns *c, struct ht_buf *to)
 int ht_column_reader_init(struct ht_column_reader *r, struct ht_cursor payload, uint32_t rows,
 			  uint64_t first_time_ticks, struct ht_err *err)
 {
-	struct ht_column_reader new = { .left = rows, .time_ticks = first_time_ticks };
+	struct ht_cursor column[HT_EVENT_COLUMNS];
 	uint32_t len[HT_EVENT_COLUMNS];
 	uint64_t total = 0;
 	int rc;
@@ -135,10 +136,14 @@ int ht_column_reader_init(struct ht_column_reader *r, struct ht_cursor payload, 
 		return ht_err_set(err, HT_EDAMAGED, "%" PRIu32 " rows, but %" PRIu32 " kinds and %" PRIu32 " places",
 				  rows, len[KIND], len[PLACE]);
 	for (int i = 0; i < HT_EVENT_COLUMNS; i++) {
-		new.column[i] = ht_cursor_of(payload.at, len[i], ht_cursor_at(&payload));
+		column[i] = ht_cursor_of(payload.at, len[i], ht_cursor_at(&payload));
 		payload.at += len[i];
 	}
-	*r = new;
+	memcpy(r->column, column, sizeof(column));
+	r->left = rows;
+	r->time_ticks = first_time_ticks;
+	r->address = 0;
+	r->next = r->ready = 0;
 	return 0;
 }
 
@@ -151,61 +156,119 @@ static int end(const struct ht_column_reader *r, struct ht_err *err)
 	return 0;
 }
 
-static int get_address(struct ht_cursor *c, uint64_t last, uint64_t *ret, struct ht_err *err)
-{
-	uint64_t v;
-	int rc = ht_cursor_varint(c, &v, err);
+/* ---- a batch ----------------------------------------------------------------------------------------------- */
 
-	if (rc)
-		return rc;
-	if (v == 1)
-		return ht_cursor_u64(c, ret, err);
-	*ret = last + ((uint64_t)ht_unzigzag(v >> 1) << (v & 1 ? 0 : 4));
+static int take_kinds(struct ht_column_reader *r, uint32_t n, struct ht_err *err)
+{
+	const uint8_t *kind = r->column[KIND].at, *place = r->column[PLACE].at;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (kind[i] < HT_ROW_ALLOC || kind[i] > HT_ROW_EXISTING)
+			return ht_err_set(err, HT_EDAMAGED, "byte %" PRIu64 ": there is no row kind %d",
+					  ht_cursor_at(&r->column[KIND]) + i, kind[i]);
+		r->batch[i] = (struct ht_row){ .kind = kind[i], .heap = place[i] & 0xf, .source = place[i] >> 4 };
+	}
+	r->column[KIND].at += n;
+	r->column[PLACE].at += n;
 	return 0;
 }
 
-int ht_column_reader_next(struct ht_column_reader *r, struct ht_row *ret, struct ht_err *err)
+static int take_times(struct ht_column_reader *r, uint32_t n, struct ht_err *err)
 {
-	struct ht_row row = { 0 };
-	uint64_t ticks, context;
-	uint8_t place;
+	struct ht_cursor c = r->column[TIME];
+	uint64_t ticks, time = r->time_ticks;
+
+	for (uint32_t i = 0; i < n; i++) {
+		int rc = ht_cursor_varint(&c, &ticks, err);
+
+		if (rc)
+			return rc;
+		if (__builtin_add_overflow(time, ticks, &time))
+			return ht_err_set(err, HT_EDAMAGED, "byte %" PRIu64 ": the time is beyond 64 bits",
+					  ht_cursor_at(&c));
+		r->batch[i].time_ticks = time;
+	}
+	r->column[TIME] = c;
+	r->time_ticks = time;
+	return 0;
+}
+
+static int take_contexts(struct ht_column_reader *r, uint32_t n, struct ht_err *err)
+{
+	struct ht_cursor c = r->column[CONTEXT];
+	uint64_t context;
+
+	for (uint32_t i = 0; i < n; i++) {
+		int rc = ht_cursor_varint(&c, &context, err);
+
+		if (rc)
+			return rc;
+		if (context > UINT32_MAX)
+			return ht_err_set(err, HT_EDAMAGED, "byte %" PRIu64 ": context %" PRIu64 " has more than 32 bits",
+					  ht_cursor_at(&c), context);
+		r->batch[i].context = (uint32_t)context;
+	}
+	r->column[CONTEXT] = c;
+	return 0;
+}
+
+static int take_addresses(struct ht_column_reader *r, uint32_t n, struct ht_err *err)
+{
+	struct ht_cursor c = r->column[ADDRESS];
+	uint64_t v, address = r->address;
 	int rc;
 
-	if (r->left == 0)
+	for (uint32_t i = 0; i < n; i++) {
+		if (!(BIT(r->batch[i].kind) & KINDS_WITH_ADDRESS))
+			continue;
+		rc = ht_cursor_varint(&c, &v, err);
+		if (!rc && v == 1)
+			rc = ht_cursor_u64(&c, &address, err);
+		else
+			address += (uint64_t)ht_unzigzag(v >> 1) << (v & 1 ? 0 : 4);
+		if (rc)
+			return rc;
+		r->batch[i].address = address;
+	}
+	r->column[ADDRESS] = c;
+	r->address = address;
+	return 0;
+}
+
+static int take_sizes(struct ht_column_reader *r, uint32_t n, struct ht_err *err)
+{
+	struct ht_cursor c = r->column[SIZE];
+
+	for (uint32_t i = 0; i < n; i++) {
+		int rc = BIT(r->batch[i].kind) & KINDS_WITH_SIZE ? ht_cursor_varint(&c, &r->batch[i].size, err) : 0;
+
+		if (rc)
+			return rc;
+	}
+	r->column[SIZE] = c;
+	return 0;
+}
+
+int ht_column_reader_batch(struct ht_column_reader *r, struct ht_err *err)
+{
+	uint32_t n = r->left < HT_COLUMN_BATCH ? r->left : HT_COLUMN_BATCH;
+	int rc;
+
+	if (n == 0)
 		return end(r, err);
-	row.kind = *r->column[KIND].at++;
-	if (row.kind < HT_ROW_ALLOC || row.kind > HT_ROW_EXISTING)
-		return ht_err_set(err, HT_EDAMAGED, "byte %" PRIu64 ": there is no row kind %" PRIu32,
-				  ht_cursor_at(&r->column[KIND]) - 1, row.kind);
-	rc = ht_cursor_varint(&r->column[TIME], &ticks, err);
+	rc = take_kinds(r, n, err);
+	if (!rc)
+		rc = take_times(r, n, err);
+	if (!rc)
+		rc = take_contexts(r, n, err);
+	if (!rc)
+		rc = take_addresses(r, n, err);
+	if (!rc)
+		rc = take_sizes(r, n, err);
 	if (rc)
 		return rc;
-	if (__builtin_add_overflow(r->time_ticks, ticks, &row.time_ticks))
-		return ht_err_set(err, HT_EDAMAGED, "byte %" PRIu64 ": the time is beyond 64 bits",
-				  ht_cursor_at(&r->column[TIME]));
-	rc = ht_cursor_varint(&r->column[CONTEXT], &context, err);
-	if (rc)
-		return rc;
-	if (context > UINT32_MAX)
-		return ht_err_set(err, HT_EDAMAGED, "byte %" PRIu64 ": context %" PRIu64 " has more than 32 bits",
-				  ht_cursor_at(&r->column[CONTEXT]), context);
-	row.context = (uint32_t)context;
-	if (BIT(row.kind) & KINDS_WITH_ADDRESS) {
-		rc = get_address(&r->column[ADDRESS], r->address, &row.address, err);
-		if (rc)
-			return rc;
-		r->address = row.address;
-	}
-	if (BIT(row.kind) & KINDS_WITH_SIZE) {
-		rc = ht_cursor_varint(&r->column[SIZE], &row.size, err);
-		if (rc)
-			return rc;
-	}
-	place = *r->column[PLACE].at++;
-	row.heap = place & 0xf;
-	row.source = place >> 4;
-	r->time_ticks = row.time_ticks;
-	r->left--;
-	*ret = row;
+	r->left -= n;
+	r->next = 0;
+	r->ready = n;
 	return 1;
 }

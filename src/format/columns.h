@@ -40,17 +40,35 @@ size_t ht_columns_bytes(const struct ht_columns *c);               /* plain payl
 /* Appends the payload to `to`; false when memory ran out on the way. */
 bool ht_columns_payload(const struct ht_columns *c, struct ht_buf *to);
 
+/* Rows are taken apart a batch at a time, column after column: each loop stays in one column. */
+#define HT_COLUMN_BATCH 32u
+
 struct ht_column_reader {
 	struct ht_cursor column[HT_EVENT_COLUMNS];
-	uint32_t left;
+	uint32_t left; /* rows behind the batch */
 	uint64_t time_ticks, address;
+	uint32_t next, ready; /* in the batch */
+	struct ht_row batch[HT_COLUMN_BATCH];
 };
 
 /* Splits a payload. Counts and lengths are checked here; values as they are read. */
 int ht_column_reader_init(struct ht_column_reader *r, struct ht_cursor payload, uint32_t rows,
 			  uint64_t first_time_ticks, struct ht_err *err);
 
-/* 1: a row; 0: no more, and every column was used up; negative: damage. */
-int ht_column_reader_next(struct ht_column_reader *r, struct ht_row *ret, struct ht_err *err);
+/* 1: a batch is ready; 0: no more rows, and every column was used up; negative: damage. */
+int ht_column_reader_batch(struct ht_column_reader *r, struct ht_err *err);
+
+/* 1: a row; 0: no more, and every column was used up; negative: damage, in this row or one of the same batch. */
+static inline int ht_column_reader_next(struct ht_column_reader *r, struct ht_row *ret, struct ht_err *err)
+{
+	if (r->next == r->ready) {
+		int rc = ht_column_reader_batch(r, err);
+
+		if (rc <= 0)
+			return rc;
+	}
+	*ret = r->batch[r->next++];
+	return 1;
+}
 
 #endif

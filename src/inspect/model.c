@@ -209,13 +209,13 @@ static int take_events(struct load *l, size_t i, struct ht_cursor payload, struc
 	struct ht_event_block *new;
 	uint64_t count[HT_ROW_EXISTING + 1] = { 0 };
 	uint32_t calls = 0;
-	struct ht_row row;
 	int rc = ht_column_reader_init(&rows, payload, b->rows, b->first_time_ticks, err);
 
 	if (rc)
 		return rc;
-	while ((rc = ht_column_reader_next(&rows, &row, err)) > 0)
-		count[row.kind]++;
+	while ((rc = ht_column_reader_batch(&rows, err)) > 0)
+		for (uint32_t n = 0; n < rows.ready; n++)
+			count[rows.batch[n].kind]++;
 	if (rc || !b->rows)
 		return rc;
 	new = HT_LIST_ADD(&l->model->event_blocks);
@@ -226,8 +226,8 @@ static int take_events(struct load *l, size_t i, struct ht_cursor payload, struc
 		if (CALL_ROWS >> kind & 1)
 			calls += (uint32_t)count[kind];
 	}
-	if (row.time_ticks > l->model->last_ticks)
-		l->model->last_ticks = row.time_ticks;
+	if (rows.time_ticks > l->model->last_ticks)
+		l->model->last_ticks = rows.time_ticks;
 	*new = (struct ht_event_block){ i, b->stream, b->first_seq, b->first_time_ticks, b->rows, calls };
 	return 0;
 }

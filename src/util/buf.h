@@ -107,8 +107,8 @@ int ht_cursor_u64(struct ht_cursor *c, uint64_t *ret, struct ht_err *err);
 int ht_cursor_varint_slow(struct ht_cursor *c, uint64_t *ret, struct ht_err *err);
 int ht_cursor_str(struct ht_cursor *c, struct ht_str *ret, struct ht_err *err);
 
-/* Takes a varint of at most 8 bytes out of one load: the groups of 7 bits are pushed together pairwise, without a
- * branch per byte. Longer ones, and those near the end, go the slow way. */
+/* Takes a varint of at most 8 bytes out of one load. Most have one or two; the others' groups of 7 bits are pushed together pairwise,
+ * without a branch per byte. Longer ones, and those near the end, go the slow way. */
 static inline int ht_cursor_varint(struct ht_cursor *c, uint64_t *ret, struct ht_err *err)
 {
 	uint64_t w, last;
@@ -116,6 +116,16 @@ static inline int ht_cursor_varint(struct ht_cursor *c, uint64_t *ret, struct ht
 	if (ht_cursor_left(c) < sizeof(w))
 		return ht_cursor_varint_slow(c, ret, err);
 	memcpy(&w, c->at, sizeof(w));
+	if (!(w & 0x80)) {
+		c->at++;
+		*ret = w & 0x7f;
+		return 0;
+	}
+	if (!(w & 0x8000)) {
+		c->at += 2;
+		*ret = (w & 0x7f) | (w >> 1 & 0x3f80);
+		return 0;
+	}
 	last = ~w & 0x8080808080808080; /* the lowest bit set is the top bit of the last byte */
 	if (!last)
 		return ht_cursor_varint_slow(c, ret, err);
