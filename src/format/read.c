@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "format/block.h"
+#include "util/numbers.h"
 
 #define WINDOW_BYTES (32u << 10)
 
@@ -33,7 +34,8 @@ struct ht_reader {
 	struct ht_block_at *block;
 	size_t blocks, cap;
 	uint64_t session;
-	uint64_t highest; /* number of any block so far */
+	struct ht_numbers numbers; /* of all blocks so far */
+	uint64_t highest;          /* of them */
 	bool begins_right;
 	bool hole; /* a damage explains missing numbers before the next block */
 	uint64_t damages;
@@ -141,16 +143,6 @@ static int resynchronise(struct ht_reader *r, uint64_t *offset, struct ht_err *e
 	return 0;
 }
 
-static bool seen_before(const struct ht_reader *r, uint64_t number)
-{
-	if (!r->blocks || number > r->highest)
-		return false;
-	for (size_t i = r->blocks; i-- > 0;)
-		if (r->block[i].number == number)
-			return true;
-	return false;
-}
-
 /* Judges a block by its place among the others (D1); false: it is not to be used. */
 static bool belongs(struct ht_reader *r, uint64_t offset, const struct ht_block *b)
 {
@@ -162,7 +154,7 @@ static bool belongs(struct ht_reader *r, uint64_t offset, const struct ht_block 
 		r->session = b->session;
 	if (b->session != r->session) {
 		snprintf(says, sizeof(says), "block at byte %" PRIu64 " is of another recording", offset);
-	} else if (seen_before(r, b->number)) {
+	} else if (ht_numbers_has(&r->numbers, b->number)) {
 		snprintf(says, sizeof(says), "block at byte %" PRIu64 " has number %" PRIu64 ", as one before it",
 			 offset, b->number);
 	} else if (b->number > expected && !r->hole) {
@@ -191,6 +183,8 @@ static int remember(struct ht_reader *r, uint64_t offset, const struct ht_block 
 		r->block = more;
 		r->cap = cap;
 	}
+	if (!ht_numbers_put(&r->numbers, b->number))
+		return ht_err_sys(err, "no memory for the numbers of %zu blocks", r->blocks);
 	if (!r->blocks || b->number > r->highest)
 		r->highest = b->number;
 	r->hole = false;
@@ -287,6 +281,7 @@ void ht_reader_close(struct ht_reader *r)
 	if (r->fd >= 0)
 		close(r->fd);
 	ht_opener_destroy(r->opener);
+	ht_numbers_fini(&r->numbers);
 	free(r->block);
 	free(r->stored);
 	free(r);
