@@ -57,33 +57,38 @@ static bool grow(struct ht_live *l)
 	return true;
 }
 
-bool ht_live_put(struct ht_live *l, uint64_t address, uint64_t size)
+bool ht_live_put(struct ht_live *l, const struct ht_live_block *new)
 {
 	struct ht_live_block *b;
 
-	if (!address) {
-		l->bytes += size - (l->has_zero ? l->zero_size : 0);
+	if (!new->address) {
+		l->bytes += new->size - (l->has_zero ? l->zero.size : 0);
 		l->has_zero = true;
-		l->zero_size = size;
+		l->zero = *new;
 		return true;
 	}
 	if ((!l->place || l->count >= (mask_of(l) + 1) / 4 * 3) && !grow(l))
 		return false;
-	b = &l->place[place_of(l, address)];
+	b = &l->place[place_of(l, new->address)];
 	if (!b->address)
 		l->count++;
 	else
 		l->bytes -= b->size;
-	*b = (struct ht_live_block){ address, size };
-	l->bytes += size;
+	*b = *new;
+	l->bytes += new->size;
 	return true;
 }
 
-bool ht_live_find(const struct ht_live *l, uint64_t address)
+const struct ht_live_block *ht_live_find(const struct ht_live *l, uint64_t address)
 {
+	const struct ht_live_block *b;
+
 	if (!address)
-		return l->has_zero;
-	return l->place && l->place[place_of(l, address)].address;
+		return l->has_zero ? &l->zero : NULL;
+	if (!l->place)
+		return NULL;
+	b = &l->place[place_of(l, address)];
+	return b->address ? b : NULL;
 }
 
 /* Moves back what may not stand behind an empty place. */
@@ -102,7 +107,7 @@ static void close_gap(struct ht_live *l, size_t gap)
 	l->place[gap].address = 0;
 }
 
-bool ht_live_take(struct ht_live *l, uint64_t address, uint64_t *ret)
+bool ht_live_take(struct ht_live *l, uint64_t address, struct ht_live_block *ret)
 {
 	size_t i;
 
@@ -110,8 +115,8 @@ bool ht_live_take(struct ht_live *l, uint64_t address, uint64_t *ret)
 		if (!l->has_zero)
 			return false;
 		l->has_zero = false;
-		l->bytes -= l->zero_size;
-		*ret = l->zero_size;
+		l->bytes -= l->zero.size;
+		*ret = l->zero;
 		return true;
 	}
 	if (!l->place)
@@ -119,9 +124,28 @@ bool ht_live_take(struct ht_live *l, uint64_t address, uint64_t *ret)
 	i = place_of(l, address);
 	if (!l->place[i].address)
 		return false;
-	*ret = l->place[i].size;
-	l->bytes -= l->place[i].size;
+	*ret = l->place[i];
+	l->bytes -= ret->size;
 	l->count--;
 	close_gap(l, i);
 	return true;
+}
+
+const struct ht_live_block *ht_live_next(const struct ht_live *l, size_t *at)
+{
+	size_t places = l->place ? mask_of(l) + 1 : 0;
+
+	if (!*at) {
+		++*at;
+		if (l->has_zero)
+			return &l->zero;
+	}
+	while (*at <= places) {
+		const struct ht_live_block *b = &l->place[*at - 1];
+
+		++*at;
+		if (b->address)
+			return b;
+	}
+	return NULL;
 }

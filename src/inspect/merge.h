@@ -17,12 +17,14 @@
 #ifndef HT_MERGE_H
 #define HT_MERGE_H
 
+#include "inspect/live.h"
 #include "inspect/model.h"
 
 /* A release that was replayed before its turn. */
 struct ht_early {
-	uint64_t seq, size;
-	bool known; /* size is */
+	uint64_t seq;
+	bool known; /* the block is */
+	struct ht_live_block block;
 };
 
 /* The bytes of an event block in memory of their own, and how far its rows were read. */
@@ -43,7 +45,8 @@ struct ht_lane {
 	/* replay's */
 	uint64_t last_seq;
 	bool any, in_realloc, old_known; /* a row was replayed; a begin waits for its end; it took a block out */
-	uint64_t begin_ticks, old_address, old_size;
+	uint64_t begin_ticks, old_address;
+	struct ht_live_block old;
 	HT_LIST(struct ht_early) early;
 };
 

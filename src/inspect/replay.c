@@ -8,6 +8,7 @@
  *   becomes live while live:  look up to a microsecond ahead for the release another thread stamped too late; take it first
  *
  * A begin whose end never comes gives its block back at the end of the image: until then nobody knows what became of it.
+ * Observers are told of the blocks that are left then: every block that became live leaves by an event or by left().
  */
 #include "inspect/replay.h"
 
@@ -43,6 +44,16 @@ static int tell(struct replay *r, const struct ht_event *e)
 	return rc;
 }
 
+static int tell_left(struct replay *r, const struct ht_live_block *b, enum ht_leaving why)
+{
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < r->observers; i++)
+		if (r->observer[i].left)
+			rc = r->observer[i].left(r->observer[i].state, b, why, r->err);
+	return rc;
+}
+
 static struct ht_event event_of(enum ht_event_kind kind, const struct ht_lane *l, const struct ht_row *row)
 {
 	return (struct ht_event){
@@ -54,6 +65,20 @@ static struct ht_event event_of(enum ht_event_kind kind, const struct ht_lane *l
 		.source = row->source,
 		.address = row->address,
 		.size = row->size,
+		.seq = l->seq,
+	};
+}
+
+/* The block this row makes. */
+static struct ht_live_block block_of(const struct replay *r, const struct ht_lane *l)
+{
+	return (struct ht_live_block){
+		.address = l->row.address,
+		.size = l->row.size,
+		.born_ticks = l->row.time_ticks,
+		.born_seq = l->seq,
+		.context = l->row.context,
+		.stream = (uint32_t)(l->stream - r->model->streams.at),
 	};
 }
 
@@ -69,24 +94,27 @@ static void wonder(struct replay *r, const struct ht_row *row)
 }
 
 /* Takes a block out; false, and counted, if it is not there. */
-static bool release(struct replay *r, const struct ht_row *row, uint64_t *size)
+static bool release(struct replay *r, const struct ht_row *row, struct ht_live_block *ret)
 {
-	if (ht_live_take(&r->live, row->address, size))
+	if (ht_live_take(&r->live, row->address, ret))
 		return true;
 	wonder(r, row);
 	return false;
 }
 
-static int tell_free(struct replay *r, const struct ht_lane *l, const struct ht_row *row, bool known, uint64_t size)
+static int tell_free(struct replay *r, const struct ht_lane *l, const struct ht_row *row, uint64_t seq,
+		     const struct ht_live_block *block)
 {
 	struct ht_event e;
 
 	if (!r->observers)
 		return 0;
 	e = event_of(HT_EVENT_FREE, l, row);
+	e.seq = seq;
 	e.has_address = true;
-	e.has_size = known;
-	e.size = size;
+	e.has_size = block;
+	e.size = block ? block->size : 0;
+	e.block = block;
 	return tell(r, &e);
 }
 
@@ -109,17 +137,22 @@ static int resolve_conflict(struct replay *r, const struct ht_lane *l, uint64_t 
 	if (!early)
 		return no_memory(r);
 	early->seq = late.seq;
-	early->known = release(r, &late.row, &early->size);
+	early->known = release(r, &late.row, &early->block);
 	if (late.row.kind == HT_ROW_FREE)
-		return tell_free(r, late.lane, &late.row, early->known, early->size);
+		return tell_free(r, late.lane, &late.row, late.seq, early->known ? &early->block : NULL);
 	return 0;
 }
 
-static int become_live(struct replay *r, const struct ht_lane *l, uint64_t address, uint64_t size)
+static int become_live(struct replay *r, const struct ht_lane *l, const struct ht_live_block *b)
 {
-	int rc = ht_live_find(&r->live, address) ? resolve_conflict(r, l, address) : 0;
+	struct ht_live_block forgotten;
+	int rc = ht_live_find(&r->live, b->address) ? resolve_conflict(r, l, b->address) : 0;
 
-	if (!rc && !ht_live_put(&r->live, address, size))
+	if (!rc && r->observers && ht_live_find(&r->live, b->address)) {
+		ht_live_take(&r->live, b->address, &forgotten);
+		rc = tell_left(r, &forgotten, HT_LEFT_FORGOTTEN);
+	}
+	if (!rc && !ht_live_put(&r->live, b))
 		rc = no_memory(r);
 	return rc;
 }
@@ -141,7 +174,7 @@ static int leave_alone(struct replay *r, struct ht_lane *l)
 	b = HT_LIST_ADD(&r->left_alone);
 	if (!b)
 		return no_memory(r);
-	*b = (struct ht_live_block){ l->old_address, l->old_size };
+	*b = l->old;
 	return 0;
 }
 
@@ -181,8 +214,11 @@ static int replay_alloc(struct replay *r, struct ht_lane *l)
 	struct ht_event e;
 	int rc = 0;
 
-	if (row->kind != HT_ROW_ALLOC_FAILED)
-		rc = become_live(r, l, row->address, row->size);
+	if (row->kind != HT_ROW_ALLOC_FAILED) {
+		struct ht_live_block b = block_of(r, l);
+
+		rc = become_live(r, l, &b);
+	}
 	if (rc || !r->observers)
 		return rc;
 	e = event_of(row->kind == HT_ROW_EXISTING ? HT_EVENT_EXISTING : HT_EVENT_ALLOC, l, row);
@@ -195,13 +231,11 @@ static int replay_alloc(struct replay *r, struct ht_lane *l)
 static int replay_free(struct replay *r, struct ht_lane *l)
 {
 	struct ht_early early;
-	uint64_t size = 0;
-	bool known;
+	struct ht_live_block block;
 
 	if (l->early.count && take_early(l, &early))
 		return 0;
-	known = release(r, &l->row, &size);
-	return tell_free(r, l, &l->row, known, size);
+	return tell_free(r, l, &l->row, l->seq, release(r, &l->row, &block) ? &block : NULL);
 }
 
 static void begin_realloc(struct replay *r, struct ht_lane *l)
@@ -211,27 +245,27 @@ static void begin_realloc(struct replay *r, struct ht_lane *l)
 	l->in_realloc = true;
 	l->begin_ticks = l->row.time_ticks;
 	l->old_address = l->row.address;
-	l->old_size = 0;
 	if (l->early.count && take_early(l, &early)) {
 		l->old_known = early.known;
-		l->old_size = early.size;
+		l->old = early.block;
 	} else {
-		l->old_known = release(r, &l->row, &l->old_size);
+		l->old_known = release(r, &l->row, &l->old);
 	}
 }
 
 static int end_realloc(struct replay *r, struct ht_lane *l)
 {
 	const struct ht_row *row = &l->row;
+	struct ht_live_block new = block_of(r, l);
 	bool joined = l->in_realloc;
 	struct ht_event e;
 	int rc = 0;
 
 	l->in_realloc = false;
 	if (row->kind == HT_ROW_REALLOC_END)
-		rc = become_live(r, l, row->address, row->size);
+		rc = become_live(r, l, &new);
 	else if (row->kind == HT_ROW_REALLOC_FAILED && joined && l->old_known)
-		rc = become_live(r, l, l->old_address, l->old_size);
+		rc = become_live(r, l, &l->old);
 	if (rc || !r->observers)
 		return rc;
 	e = event_of(HT_EVENT_REALLOC, l, row);
@@ -243,7 +277,8 @@ static int end_realloc(struct replay *r, struct ht_lane *l)
 		e.begin_ticks = l->begin_ticks;
 		e.old_address = l->old_address;
 		e.has_old_size = l->old_known;
-		e.old_size = l->old_size;
+		e.old_size = l->old_known ? l->old.size : 0;
+		e.block = l->old_known ? &l->old : NULL;
 	}
 	return tell(r, &e);
 }
@@ -302,9 +337,22 @@ static int replay_image(struct replay *r, uint64_t image)
 	for (size_t i = 0; !rc && i < r->left_alone.count; i++) {
 		const struct ht_live_block *b = &r->left_alone.at[i];
 
-		if (!ht_live_find(&r->live, b->address) && !ht_live_put(&r->live, b->address, b->size))
+		if (ht_live_find(&r->live, b->address))
+			rc = tell_left(r, b, HT_LEFT_FORGOTTEN);
+		else if (!ht_live_put(&r->live, b))
 			rc = no_memory(r);
 	}
+	return rc;
+}
+
+static int tell_remaining(struct replay *r, enum ht_leaving why)
+{
+	const struct ht_live_block *b;
+	size_t at = 0;
+	int rc = 0;
+
+	while (!rc && (b = ht_live_next(&r->live, &at)))
+		rc = tell_left(r, b, why);
 	return rc;
 }
 
@@ -330,12 +378,14 @@ int ht_replay_run(struct ht_model *t, const struct ht_observer *observer, size_t
 	struct ht_history history = { 0 };
 	struct replay r = { .model = t, .observer = observer, .observers = observers, .history = &history, .err = err };
 	uint64_t image = 0;
-	bool any = false;
+	bool more = next_image(t, false, 0, &image);
 	int rc = 0;
 
-	while (!rc && next_image(t, any, image, &image)) {
-		any = true;
+	while (!rc && more) {
 		rc = replay_image(&r, image);
+		more = next_image(t, true, image, &image);
+		if (!rc && observers)
+			rc = tell_remaining(&r, more ? HT_LEFT_BY_EXEC : HT_LEFT_AT_END);
 	}
 	history.live_blocks = ht_live_blocks(&r.live);
 	history.live_bytes = r.live.bytes;

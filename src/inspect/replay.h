@@ -30,11 +30,22 @@ struct ht_event {
 	uint64_t address, size;     /* realloc: new */
 	bool has_old, has_old_size; /* realloc: its begin was recorded; the old block was known */
 	uint64_t begin_ticks, old_address, old_size;
+	uint64_t seq;                      /* of the row; realloc: of its end */
+	const struct ht_live_block *block; /* free, realloc: the old block, if it was known; valid during the call */
 };
 
+/* Ways in which a block leaves without an event. */
+enum ht_leaving {
+	HT_LEFT_AT_END,    /* the recording ended: it was never freed */
+	HT_LEFT_BY_EXEC,   /* the program was replaced by another */
+	HT_LEFT_FORGOTTEN, /* its address was handed out again, so its end is not in the trace */
+};
+
+/* Not 0 from either function ends the replay with that. */
 struct ht_observer {
-	int (*event)(void *state, const struct ht_event *e, struct ht_err *err); /* not 0 ends the replay with that */
+	int (*event)(void *state, const struct ht_event *e, struct ht_err *err);
 	void *state;
+	int (*left)(void *state, const struct ht_live_block *b, enum ht_leaving why, struct ht_err *err); /* or NULL */
 };
 
 struct ht_history {

@@ -153,7 +153,7 @@ static int print_text(void *state, const struct ht_event *e, struct ht_err *err)
 static int run(const struct ht_given *given)
 {
 	struct script s = { .simple = HT_TABLE(simple_fields), .moved = HT_TABLE(realloc_fields) };
-	struct ht_observer observer = { given->option[OPT_JSON] ? print_json : print_text, &s };
+	struct ht_observer observer = { .event = given->option[OPT_JSON] ? print_json : print_text, .state = &s };
 	struct ht_history history;
 	struct ht_err err;
 	int status = ht_answer_open(given->word[0], &s.model);
