@@ -605,12 +605,18 @@ static const struct ht_node_at *find_node(const struct ht_model *t, uint32_t con
 	return NULL;
 }
 
-const char *ht_model_function(const struct ht_model *t, uint32_t context)
+uint32_t ht_model_function_number(const struct ht_model *t, uint32_t context)
 {
 	const struct ht_node_at *n = find_node(t, context);
 
-	return n && n->kind == HT_CONTEXT_FUNCTION && n->pc && n->pc < HT_FUNCTION_COUNT ? ht_function_name(n->pc)
-											 : NULL;
+	return n && n->kind == HT_CONTEXT_FUNCTION && n->pc < HT_FUNCTION_COUNT ? (uint32_t)n->pc : 0;
+}
+
+const char *ht_model_function(const struct ht_model *t, uint32_t context)
+{
+	uint32_t function = ht_model_function_number(t, context);
+
+	return function ? ht_function_name(function) : NULL;
 }
 
 bool ht_model_caller(const struct ht_model *t, uint32_t context, uint64_t *ret)

@@ -85,7 +85,8 @@ uint64_t ht_model_file_bytes(const struct ht_model *t);
 /* No SESSION or no END, or damage. */
 bool ht_model_broken(const struct ht_model *t);
 
-/* The function a context stands for, or NULL. */
+/* The function a context stands for, as its number (docs/trace-format.md, section 6.3), 0 if unknown; as its name, or NULL. */
+uint32_t ht_model_function_number(const struct ht_model *t, uint32_t context);
 const char *ht_model_function(const struct ht_model *t, uint32_t context);
 
 /* The address the call came from; false if the context does not tell. */

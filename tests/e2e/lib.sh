@@ -77,6 +77,17 @@ agreed() { # agreed FILE
 	[ $status = 0 ] || [ $status = 77 ] || fail "$1: the second decoder disagrees"
 }
 
+# The same for an answering command: its JSON is what the oracle over the second decoder works out.
+answered() { # answered QUESTION FILE [WORD...]
+	local question=$1 file=$2
+	shift 2
+	if ! /usr/bin/python3 -c 'import xxhash, zstandard' 2>/dev/null; then return 0; fi
+	"$TOP/tests/decoder/answers.py" "$question" "$file" "$@" >answer.expected || fail "the oracle of $question"
+	"$HEAPTAP" "$question" --json "$file" "$@" >answer.got
+	[ $? -lt 2 ] || fail "$question --json $file $*"
+	/usr/bin/python3 "$TOP/tests/decoder/same.py" answer.expected answer.got || fail "$question $file $*: the oracle disagrees"
+}
+
 # Allocators that the user preloads, by name; nothing for glibc.
 allocator() { # allocator glibc|jemalloc|tcmalloc|mimalloc
 	local name

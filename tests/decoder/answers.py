@@ -1,0 +1,180 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""answers.py -- what the answering commands must say about a trace, worked out over the second decoder
+
+  answers.py QUESTION FILE [WORD...]    prints the object of `heaptap QUESTION --json FILE WORD...`, as far as it is known here
+
+Written from the man pages and docs/trace-format.md, with other means than heaptap: every event is kept, every past is
+searched from its beginning, nothing is bounded. So it is slow, and simple enough to be right.
+
+    decode.Replay --> History: steps with their ticks and contexts, blocks with birth and end --> one function per question
+"""
+import json
+import sys
+
+import decode
+
+
+class History(decode.Replay):
+    """All steps of a trace in replay order: dicts as script prints them, and what script does not show."""
+
+    def __init__(self, trace):
+        super().__init__(trace)
+        self.steps = list(self.events())
+
+    def more(self, step, stream, row):
+        step["ticks"], step["context"], step["seq"] = row[2], row[3], row[0]
+        step["image"] = self.trace.image_of(stream.number)
+        return step
+
+    def simple(self, stream, row, event, size, address):
+        return self.more(super().simple(stream, row, event, size, address), stream, row)
+
+    def realloc(self, stream, row, begin):
+        step = self.more(super().realloc(stream, row, begin), stream, row)
+        step["begin_ticks"] = begin[0][2] if begin else None
+        return step
+
+    def gives(self, step):
+        """(address, size) of the block this step makes, or None."""
+        if step["event"] in ("alloc", "existing") and step["address"]:
+            return step["address"], step["size"]
+        if step["event"] == "realloc" and step["new_address"]:
+            return step["new_address"], step["new_size"]
+        return None
+
+    def takes(self, step):
+        """(address, size or None) of the block this step releases or tries to, or None."""
+        if step["event"] == "free":
+            return step["address"], step["size"]
+        if step["event"] == "realloc" and step["old_address"]:
+            return step["old_address"], step["old_size"]
+        return None
+
+
+def call(step, begin=False):
+    if step is None:
+        return None
+    return {
+        "time_ns": step["begin_ns"] if begin and step["event"] == "realloc" else step["time_ns"],
+        "thread": step["thread"],
+        "function": step["function"],
+        "caller": step["caller"],
+    }
+
+
+# ---- errors ----
+
+
+def family(function):
+    if function is None:
+        return None
+    if not function.startswith(("new", "delete")):
+        return "c"
+    return ("[]" in function, "align" in function)
+
+
+def release_ticks(step):
+    return step["begin_ticks"] if step["event"] == "realloc" else step["ticks"]
+
+
+def past(history, at):
+    """Why the release in step `at` is wrong: kind, the step of the block's birth, the step of the release before."""
+    address, _ = history.takes(history.steps[at])
+    number, born, released, around = int(address, 16), None, None, None
+    for step in history.steps[:at]:
+        if step["image"] != history.steps[at]["image"]:
+            continue
+        taken, given = history.takes(step), history.gives(step)
+        if taken and taken[1] is not None and not step.get("failed"):
+            if taken[0] == address and born is not None:
+                released = step
+            if around and history.gives(around)[0] == taken[0]:
+                around = None
+        if given:
+            start = int(given[0], 16)
+            if start == number:
+                born, released, around = step, None, None
+            elif start < number < start + given[1]:
+                around = step
+    if around:
+        return "free-inside-block", around, None
+    if released:
+        return "double-free", born, released
+    return "free-of-unknown", None, None
+
+
+def inverted(history, at):
+    """Another thread's allocation of the address follows within a microsecond: the stamps are inverted."""
+    here = history.steps[at]
+    address, _ = history.takes(here)
+    for step in history.steps[at + 1 :]:
+        given, taken = history.gives(step), history.takes(step)
+        if given and given[0] == address and step["image"] == here["image"]:
+            clock = history.trace.clock
+            return step["thread"] != here["thread"] and clock.ns(step["ticks"]) - clock.ns(release_ticks(here)) <= 1000
+        if taken and taken[0] == address and taken[1] is None:
+            return False
+    return False
+
+
+def errors(history):
+    answer = {"errors": 0, "judged": 0, "unjudged": 0, "inverted": 0, "places": []}
+    places, births = {}, {}
+    for at, step in enumerate(history.steps):
+        taken, given = history.takes(step), history.gives(step)
+        birth = births.get(taken[0]) if taken else None
+        if taken and not step.get("failed"):
+            births.pop(taken[0], None)
+        if given:
+            births[given[0]] = step
+        if not taken:
+            continue
+        if release_ticks(step) >= history.trace.unknown_from:
+            answer["unjudged"] += 1
+            continue
+        answer["judged"] += 1
+        if taken[1] is None:
+            if inverted(history, at):
+                answer["inverted"] += 1
+                continue
+            kind, born, before = past(history, at)
+        elif family(birth["function"]) and family(step["function"]) and family(birth["function"]) != family(step["function"]):
+            kind, born, before = "mismatch", birth, None
+        else:
+            continue
+        answer["errors"] += 1
+        key = kind, step["context"], born and born["context"], before and before["context"]
+        if key in places:
+            places[key]["count"] += 1
+            continue
+        block = history.gives(born) if born else (None, None)
+        places[key] = {
+            "kind": kind,
+            "count": 1,
+            "address": taken[0],
+            "block_address": block[0],
+            "block_size": block[1],
+            "here": call(step, True),
+            "handed_out": call(born),
+            "released": call(before, True),
+            "order": (release_ticks(step), int(taken[0], 16)),
+        }
+    answer["places"] = sorted(places.values(), key=lambda p: p.pop("order"))
+    return answer
+
+
+QUESTIONS = {"errors": errors}
+
+
+def main(arguments):
+    if len(arguments) < 3 or arguments[1] not in QUESTIONS:
+        print("usage: answers.py %s FILE [WORD...]" % "|".join(QUESTIONS), file=sys.stderr)
+        return 2
+    history = History(decode.load(arguments[2]))
+    json.dump(QUESTIONS[arguments[1]](history, *arguments[3:]), sys.stdout)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

@@ -1,0 +1,31 @@
+#!/bin/bash
+# errors.sh -- `heaptap errors` finds every wrong release that a program confesses, and none in programs that are right
+#
+# The second decoder's oracle must agree on every call that is named; see tests/decoder/answers.py.
+. "$(dirname "$0")/lib.sh"
+need jq
+
+LD_PRELOAD=$TARGETS/libbump.so record wrong.htap "$TARGETS/misuse" 3 >confessed || fail "misuse: status $?"
+"$HEAPTAP" errors --json wrong.htap >found
+[ $? = 1 ] || fail "errors are no bad news"
+jq -S 'reduce .places[] as $p ({}; .[$p.kind] += $p.count)' found >by-kind
+diff <(jq -S . confessed) by-kind || fail "not what was confessed"
+# each in its own place, the three calls of a loop together; and one that needed two threads
+[ "$(jq '[.places[] | select(.count == 3)] | length' found)" = 10 ] || fail "ten places, three times each"
+jq -e '[.places[] | select(.count == 1)] | length == 1 and .[0].here.thread == .[0].handed_out.thread and
+	.[0].here.thread != .[0].released.thread' found >threads ||
+	fail "a double free by two threads"
+answered errors wrong.htap
+"$HEAPTAP" errors wrong.htap >text
+[ "$(grep -c '^double free of 0x' text)" = 3 ] || fail "text: $(cat text)"
+grep -q 'is from new\[\], and released by delete(size), 3 times$' text || fail "text: $(cat text)"
+
+right() { # right CMD...: a program without errors
+	record right.htap "$@" >right.out || fail "$*: status $?"
+	"$HEAPTAP" errors right.htap >text || fail "$*: $(cat text)"
+	grep -q '^no errors in [1-9][0-9]* releases$' text || fail "$*: $(cat text)"
+}
+right "$TARGETS/churn" crowd 50
+right "$TARGETS/cplus" 7 4 1000
+answered errors right.htap
+right /usr/bin/python3 -c 'import json, threading; t = [threading.Thread(target=json.dumps, args=(list(range(9999)),)) for i in range(4)]; [x.start() for x in t]; [x.join() for x in t]'
