@@ -65,7 +65,23 @@ struct ht_thread {
 	uint8_t side;           /* the slot holds a block that was allocated inside this call */
 	uint8_t throwing;       /* enum ht_throwing: what operators.c does when the real function throws */
 };
+
+/* How a thread finds its state is the form's: static TLS in the preloaded library, a table in the blob (blob.c), where a thread that found
+ * no place in it gets ht_nobody. */
+#ifdef HT_BLOB
+extern struct ht_thread ht_nobody;
+struct ht_thread *ht_blob_self(void);
+static inline struct ht_thread *ht_thread_self(void)
+{
+	return ht_blob_self();
+}
+#else
 extern __thread struct ht_thread ht_self;
+static inline struct ht_thread *ht_thread_self(void)
+{
+	return &ht_self;
+}
+#endif
 
 /* Where a recorded call is: in our own code, or in the real function; and then, whether it already stands in a row or a counter. */
 enum ht_calling { HT_CALLING_NOT = 0, HT_CALLING_OPEN = 1, HT_CALLING_ACCOUNTED = 2 };
@@ -74,6 +90,7 @@ static_assert(sizeof(struct ht_thread) == 64, "static TLS is scarce: fault catal
 
 bool ht_thread_reenter(struct ht_thread *t, uintptr_t frame, const void *caller);
 bool ht_thread_make_room(struct ht_thread *t);
+bool ht_thread_lose(struct ht_thread *t); /* counts the call as entered and lost; false */
 void ht_thread_side_block(struct ht_thread *t, enum ht_function function, const void *p, uint64_t size);
 void ht_thread_side_freed(struct ht_thread *t, const void *p);
 void ht_thread_settle_side(struct ht_thread *t, const void *result);
@@ -115,6 +132,10 @@ static inline uint64_t ht_ticks(void)
 /* True: the call is to be recorded, `inside` is set, there is room. False: make the real call, then ht_call_leave. */
 static inline bool ht_call_enter(struct ht_thread *t, enum ht_function function, uintptr_t frame, const void *caller)
 {
+#ifdef HT_BLOB
+	if (ht_unlikely(t == &ht_nobody))
+		return ht_thread_lose(t);
+#endif
 	if (ht_unlikely(t->inside) && !ht_thread_reenter(t, frame, caller))
 		return false;
 	t->function = (uint8_t)function;

@@ -29,7 +29,7 @@ struct ht_hook {
 HT_INLINE struct ht_hook ht_hook_enter(enum ht_function fn)
 {
 	struct ht_hook h = {
-		.thread = &ht_self,
+		.thread = ht_thread_self(),
 		.frame = (uintptr_t)__builtin_frame_address(0),
 		.caller = __builtin_return_address(0),
 		.function = fn,

@@ -19,7 +19,7 @@ enum { PHASE_CLEANUP = 2, CONTINUE_UNWIND = 8 };
 __attribute__((used)) int ht_personality(int version, int actions, uint64_t class, void *exception, void *context);
 __attribute__((used)) int ht_personality(int version, int actions, uint64_t class, void *exception, void *context)
 {
-	struct ht_thread *t = &ht_self;
+	struct ht_thread *t = ht_thread_self();
 
 	(void)version;
 	(void)class;

@@ -18,7 +18,9 @@
 #define SAME_STACK (1u << 20) /* frames of one stack lie closer than this, or are not compared */
 #define SPINS 2000            /* with a pause of some 10 ns each: about 20 us */
 
+#ifndef HT_BLOB
 __thread struct ht_thread ht_self __attribute__((tls_model("initial-exec")));
+#endif
 
 static uint64_t thread_pointer(void)
 {
@@ -300,7 +302,7 @@ static void report_loss(struct ht_thread *t)
 	ht_bump(&t->slot->head, 1); /* publish: C2 */
 }
 
-static bool lose(struct ht_thread *t)
+bool ht_thread_lose(struct ht_thread *t)
 {
 	if (t->slot) {
 		ht_bump(&t->slot->entered, 1);
@@ -323,7 +325,7 @@ HT_NOINLINE bool ht_thread_make_room(struct ht_thread *t)
 	}
 	if (!t->slot && !claim(t)) {
 		t->calling = HT_CALLING_ACCOUNTED;
-		return lose(t);
+		return ht_thread_lose(t);
 	}
 	resume(t);
 	if (t->cell >= t->limit) {
@@ -332,7 +334,7 @@ HT_NOINLINE bool ht_thread_make_room(struct ht_thread *t)
 		if (segment == HT_NONE) {
 			t->limit = t->cell;
 			t->calling = HT_CALLING_ACCOUNTED;
-			return lose(t);
+			return ht_thread_lose(t);
 		}
 		link_segment(t, segment);
 	}
@@ -376,7 +378,7 @@ HT_NOINLINE bool ht_thread_reenter(struct ht_thread *t, uintptr_t frame, const v
 		return false;
 	}
 	t->limit = NULL;
-	return lose(t);
+	return ht_thread_lose(t);
 }
 
 /* ---- blocks allocated inside a call ------------------------------------------------------------------------ */
