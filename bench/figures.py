@@ -42,7 +42,7 @@ class Bench:
     def __init__(self, build, scratch):
         self.heaptap = os.path.join(build, "heaptap")
         self.agent = os.path.join(build, "libheaptap-agent.so")
-        self.loop = os.path.join(build, "bench", "loop")
+        self.micro = os.path.join(build, "bench", "micro")
         self.trace = os.path.join(scratch, "t.htap")
         self.rows = {}
 
@@ -60,12 +60,12 @@ class Bench:
         return info, cpu
 
     def loop_round(self):
-        bare = float(run([self.loop, PAIRS])[0].split()[0])
-        dormant = float(run([self.loop, PAIRS], dict(os.environ, LD_PRELOAD=self.agent))[0].split()[0])
+        bare = float(run([self.micro, "loop", "20", PAIRS])[0].split()[0])
+        dormant = float(run([self.micro, "loop", "20", PAIRS], dict(os.environ, LD_PRELOAD=self.agent))[0].split()[0])
         self.note("loop, untraced, ns per event", bare)
         self.note("loop, agent loaded but dormant, added ns per event", dormant - bare)
         for name, options in (("without stacks", ["--no-stacks"]), ("default", [])):
-            out, collector = self.record(options, [self.loop, PAIRS])
+            out, collector = self.record(options, [self.micro, "loop", "20", PAIRS])
             ns, events = float(out.split()[0]), int(out.split()[1])
             self.note(f"loop, recording {name}, added ns per event", ns - bare)
             self.note(f"loop, recording {name}, collector CPU ns per event", collector / events)

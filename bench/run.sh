@@ -6,5 +6,5 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 out=${O:-$here/../build}
 mkdir -p "$out/bench"
-cc -O2 -fno-builtin-malloc -fno-builtin-free -o "$out/bench/loop" "$here/loop.c"
+gcc -O2 -g -fno-builtin-malloc -fno-builtin-free -pthread -o "$out/bench/micro" "$here/micro.c"
 exec /usr/bin/python3 "$here/figures.py" "$out"

@@ -1,0 +1,22 @@
+#!/bin/bash
+# budget.sh -- the instructions an event costs in the target stay within bench/budget.txt, give or take a tenth
+. "$(dirname "$0")/lib.sh"
+need valgrind gcc
+
+cd "$TOP" || exit 3
+bench/instructions.sh "$O" "$TMP" >"$TMP/counted" || fail "bench/instructions.sh: $(cat "$TMP/counted")"
+awk '
+	FNR == NR { if (!/^#/) budget[$1] = $2; next }
+	{ seen[$1] = 1 }
+	!($1 in budget) { print $1 ": " $2 " instructions an event, no budget"; next }
+	{ print $1 ": " $2 " instructions an event, budget " budget[$1] }
+	$2 > budget[$1] * 1.1 { print $1 " is over its budget"; bad = 1 }
+	$2 < 1 { print $1 ": heaptap did not run"; bad = 1 }
+	END {
+		for (name in budget)
+			if (!(name in seen)) {
+				print name ": in bench/budget.txt, but not counted"
+				bad = 1
+			}
+		exit bad
+	}' bench/budget.txt "$TMP/counted"
