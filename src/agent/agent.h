@@ -12,7 +12,8 @@
  *
  * Always true:
  *   A1  nothing here locks, allocates, prints, exits or touches errno; the only wait is ht_thread_make_room's, bounded
- *   A2  `inside` is the frame of the outermost hook of this thread; who finds another frame there records nothing
+ *   A2  `inside` is the frame of the hook whose call is recorded now; a call that the allocator makes inside is one with it, and
+ *       one that a signal handler makes there sets it aside (`interrupted`) and puts it back when it is done
  *   A3  room for all cells of a call is had before the real call is made
  *   A4  ht_gate lies in a page that a forked child sees as zeros: a child is dormant from its first instruction on
  *
@@ -64,6 +65,8 @@ struct ht_thread {
 	uint8_t function;       /* enum ht_function, of the call that `inside` names */
 	uint8_t side;           /* the slot holds a block that was allocated inside this call */
 	uint8_t throwing;       /* enum ht_throwing: what operators.c does when the real function throws */
+	uint8_t astray;         /* a call was left by a jump: cell and last_ticks may not be what was published */
+	uint8_t interrupted;    /* enum ht_calling, of the call that slot->outer keeps for when this one is done; 0: there is none */
 };
 
 /* How a thread finds its state is the form's: static TLS in the preloaded library, a table in the blob (blob.c), where a thread that found
@@ -83,12 +86,14 @@ static inline struct ht_thread *ht_thread_self(void)
 }
 #endif
 
-/* Where a recorded call is: in our own code, or in the real function; and then, whether it already stands in a row or a counter. */
-enum ht_calling { HT_CALLING_NOT = 0, HT_CALLING_OPEN = 1, HT_CALLING_ACCOUNTED = 2 };
+/* Where a recorded call is: in our own code, or in the real function; and then, whether it already stands in a row or a counter. SWITCHING:
+ * a call that interrupts another takes its place, or gives it back. */
+enum ht_calling { HT_CALLING_NOT = 0, HT_CALLING_OPEN = 1, HT_CALLING_ACCOUNTED = 2, HT_CALLING_SWITCHING = 3 };
 enum ht_throwing { HT_THROWING_NOT = 0, HT_THROWING_RECORDED = 1, HT_THROWING_UNRECORDED = 2 };
 static_assert(sizeof(struct ht_thread) == 64, "static TLS is scarce: fault catalogue G11");
 
 bool ht_thread_reenter(struct ht_thread *t, uintptr_t frame, const void *caller);
+void ht_thread_resume_outer(struct ht_thread *t);
 bool ht_thread_make_room(struct ht_thread *t);
 bool ht_thread_lose(struct ht_thread *t); /* counts the call as entered and lost; false */
 void ht_thread_side_block(struct ht_thread *t, enum ht_function function, const void *p, uint64_t size);
@@ -119,6 +124,20 @@ static inline void ht_bump(_Atomic uint64_t *counter, uint64_t by)
 	__asm__ volatile("addq %1, %0" : "+m"(*counter) : "er"(by) : "memory", "cc");
 }
 
+/* Grows by one when a call comes in, and again when it stands in a row or a counter: against what it was in `begun` it tells, between any
+ * two instructions, whether the call that a jump has left is still to be counted. Relaxed: the thread's own counters. */
+static inline uint64_t ht_slot_sum(const struct ht_slot *s)
+{
+	return atomic_load_explicit(&s->entered, memory_order_relaxed) + atomic_load_explicit(&s->head, memory_order_relaxed) +
+	       atomic_load_explicit(&s->counted_only, memory_order_relaxed) + atomic_load_explicit(&s->lost, memory_order_relaxed);
+}
+
+static inline void ht_call_begin(struct ht_slot *s)
+{
+	s->begun = ht_slot_sum(s);
+	ht_bump(&s->entered, 1);
+}
+
 static inline uint64_t ht_ticks(void)
 {
 	uint32_t lo, hi;
@@ -147,15 +166,24 @@ static inline bool ht_call_enter(struct ht_thread *t, enum ht_function function,
 	if (ht_unlikely(t->cell >= t->limit) ||
 	    ht_unlikely(!atomic_load_explicit(&ht_gate.channel->recording, memory_order_relaxed)))
 		return ht_thread_make_room(t);
-	ht_bump(&t->slot->entered, 1);
+	ht_call_begin(t->slot);
 	return true;
+}
+
+static inline void ht_call_done(struct ht_thread *t)
+{
+	ht_signal_fence();
+	if (ht_unlikely(t->interrupted))
+		ht_thread_resume_outer(t);
+	else
+		t->inside = 0;
 }
 
 static inline void ht_call_leave(struct ht_thread *t, uintptr_t frame)
 {
 	if (t->inside == frame) {
 		t->calling = HT_CALLING_NOT;
-		t->inside = 0;
+		ht_call_done(t);
 	}
 }
 

@@ -59,17 +59,11 @@ HT_INLINE bool ht_hook_returned(struct ht_hook *h)
 	return false;
 }
 
-/* Neither recorded nor outermost: part of the call that is. (A signal handler's call is not: it was counted as lost.) */
+/* Neither recorded nor outermost: part of the call that is. (A signal handler's call that was lost is not.) */
 HT_INLINE bool ht_hook_is_nested(const struct ht_hook *h)
 {
 	return !h->recorded && h->thread->inside && h->thread->calling == HT_CALLING_OPEN &&
 		ht_next_serves(h->thread->function, h->caller);
-}
-
-HT_INLINE void ht_hook_done(struct ht_hook *h)
-{
-	ht_signal_fence();
-	h->thread->inside = 0;
 }
 
 HT_INLINE struct ht_hook ht_hook_begin(enum ht_function fn)
@@ -93,7 +87,7 @@ HT_INLINE void ht_hook_allocated(struct ht_hook *h, void *p, uint64_t size)
 		ht_emit(h->thread, HT_CELL_ALLOC, ht_context_of(h->function, h->caller), ht_place_of(p), (uintptr_t)p, size);
 	else
 		ht_emit(h->thread, HT_CELL_ALLOC_FAILED, ht_context_of(h->function, h->caller), HT_PLACE_UNKNOWN, 0, size);
-	ht_hook_done(h);
+	ht_call_done(h->thread);
 }
 
 /* A release has no stack of its own unless the session asks for it. */
@@ -129,7 +123,7 @@ HT_INLINE void ht_hook_reallocated(struct ht_hook *h, void *old, void *p, uint64
 		ht_emit(h->thread, HT_CELL_REALLOC_FREED, context, HT_PLACE_UNKNOWN, 0, 0);
 	else
 		ht_emit(h->thread, HT_CELL_REALLOC_FAILED, context, HT_PLACE_UNKNOWN, 0, size);
-	ht_hook_done(h);
+	ht_call_done(h->thread);
 }
 
 HT_INLINE void ht_hook_free_row(struct ht_hook *h, void *p)
@@ -165,7 +159,7 @@ HT_INLINE void ht_hook_freed(struct ht_hook *h, void *p)
 #else
 	(void)p;
 #endif
-	ht_hook_done(h);
+	ht_call_done(h->thread);
 }
 
 /* The exported function `name`, and the head of traced_<name>, whose body follows: the way of a call while events are recorded. All are

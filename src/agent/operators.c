@@ -33,8 +33,7 @@ __attribute__((used)) int ht_personality(int version, int actions, uint64_t clas
 		if (t->throwing == HT_THROWING_RECORDED)
 			ht_emit(t, HT_CELL_ALLOC_FAILED, t->context, HT_PLACE_UNKNOWN, 0, t->slot->asked);
 		t->throwing = HT_THROWING_NOT;
-		ht_signal_fence();
-		t->inside = 0;
+		ht_call_done(t);
 	}
 	return CONTINUE_UNWIND;
 }

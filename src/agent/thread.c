@@ -293,18 +293,32 @@ static bool claim(struct ht_thread *t)
 
 /* ---- what ht_call_enter asks ------------------------------------------------------------------------------- */
 
-static void report_loss(struct ht_thread *t)
+static void mark(struct ht_thread *t, enum ht_cell_kind kind, uint64_t value)
 {
-	if (!t->unreported)
-		return;
-	*t->cell++ = (struct ht_cell){ { ht_cell_word0(HT_CELL_LOSS, 0, 0), t->unreported } };
-	t->unreported = 0;
+	*t->cell++ = (struct ht_cell){ { ht_cell_word0(kind, 0, 0), value } };
 	ht_bump(&t->slot->head, 1); /* publish: C2 */
+}
+
+/* What stands between this thread's last event and the next. */
+static void report(struct ht_thread *t)
+{
+	uint64_t now = ht_ticks();
+
+	if (t->astray) {
+		t->astray = 0;
+		t->last_ticks = now > t->last_ticks ? now : t->last_ticks; /* written before it is published: never behind the reader */
+		mark(t, HT_CELL_TIME, t->last_ticks);
+	}
+	if (t->unreported) {
+		mark(t, HT_CELL_LOSS, t->unreported);
+		t->unreported = 0;
+	}
 }
 
 bool ht_thread_lose(struct ht_thread *t)
 {
 	if (t->slot) {
+		t->slot->begun += 2; /* not the doing of the call that is under way, if one is */
 		ht_bump(&t->slot->entered, 1);
 		ht_bump(&t->slot->lost, 1);
 		t->unreported++;
@@ -320,7 +334,7 @@ HT_NOINLINE bool ht_thread_make_room(struct ht_thread *t)
 {
 	if (session_is_over()) {
 		ht_gate.active = 0;
-		t->inside = 0;
+		ht_call_done(t);
 		return false;
 	}
 	if (!t->slot && !claim(t)) {
@@ -338,8 +352,8 @@ HT_NOINLINE bool ht_thread_make_room(struct ht_thread *t)
 		}
 		link_segment(t, segment);
 	}
-	report_loss(t);
-	ht_bump(&t->slot->entered, 1);
+	report(t);
+	ht_call_begin(t->slot);
 	return true;
 }
 
@@ -347,36 +361,136 @@ HT_NOINLINE bool ht_thread_make_room(struct ht_thread *t)
  * or above it, or something else has been written over the return address that stood beside it. */
 static bool outer_stands(const struct ht_thread *t, uintptr_t frame)
 {
+	const void *beside;
+
 	if (frame >= t->inside)
 		return false;
 	if (t->inside - frame > SAME_STACK)
 		return true; /* a handler on a stack of its own: not ours to read there */
-	return ((const void *const *)t->inside)[1] == t->caller;
+	beside = ((const void *const *)t->inside)[1];
+	return beside == t->caller || (t->calling == HT_CALLING_SWITCHING && (uintptr_t)beside == t->slot->outer.caller);
 }
 
-/* A hook is entered while `inside` is set. True: the outer call is gone; it is counted as lost, unless it stands somewhere already, and
- * this call is an outermost one. False: this call is made by the module that serves the outer one, and is one with it (operator new calls
- * malloc); or by somebody else, a signal handler or a new-handler, and then it is lost, and says so. */
+/* ---- calls that interrupt others --------------------------------------------------------------------------- */
+
+#define NOTHING_BEGUN (1ull << 62) /* a distance of sum and begun that no call reaches */
+
+/* Whether the call that began last was counted as entered, and nothing more. */
+static bool is_open(const struct ht_thread *t)
+{
+	const struct ht_slot *slot = t->slot;
+	uint64_t since = ht_slot_sum(slot) - slot->begun;
+	uint64_t head = atomic_load_explicit(&slot->head, memory_order_relaxed); /* own counter */
+
+	if (since > 1 && since < NOTHING_BEGUN && (t->function == HT_FN_REALLOC || t->function == HT_FN_REALLOCARRAY)) {
+		uint32_t segment = atomic_load_explicit(&slot->segment, memory_order_relaxed); /* own */
+
+		return ht_cell_kind(segment_cells(segment)[(head - 1) % HT_SEGMENT_CELLS]) == HT_CELL_REALLOC_BEGIN;
+	}
+	return since == 1;
+}
+
+/* The call that `inside` names was left by a jump, and with it the one it interrupted. What was entered and stands nowhere is lost. */
+static void give_up_outer(struct ht_thread *t)
+{
+	struct ht_slot *slot = t->slot;
+	uint32_t open = t->interrupted == HT_CALLING_OPEN;
+
+	if (slot && !(t->calling == HT_CALLING_SWITCHING && t->interrupted))
+		open += is_open(t);
+	t->calling = HT_CALLING_NOT;
+	t->throwing = HT_THROWING_NOT;
+	t->interrupted = HT_CALLING_NOT;
+	t->side = 0;
+	if (!slot)
+		return;
+	t->astray = 1;
+	t->limit = NULL; /* the slow way next, which puts it right and reports it */
+	ht_bump(&slot->lost, open);
+	slot->begun = ht_slot_sum(slot) - NOTHING_BEGUN;
+	t->unreported += open;
+}
+
+/* Sets the outer call aside, which is in the allocator, with nothing half written here. Not inside a realloc: its two rows stand together. */
+static bool interrupt_outer(struct ht_thread *t, uintptr_t frame, const void *caller)
+{
+	struct ht_slot *slot = t->slot;
+	uint8_t calling = t->calling;
+
+	if (!slot || calling == HT_CALLING_NOT || calling == HT_CALLING_SWITCHING || t->interrupted || t->function == HT_FN_REALLOC ||
+	    t->function == HT_FN_REALLOCARRAY)
+		return false;
+	slot->outer = (struct ht_outer){
+		.inside = t->inside,
+		.caller = (uintptr_t)t->caller,
+		.asked = slot->asked,
+		.side_address = slot->side_address,
+		.side_size = slot->side_size,
+		.context = t->context,
+		.side_function = slot->side_function,
+		.calling = calling,
+		.function = t->function,
+		.side = t->side,
+		.throwing = t->throwing,
+	};
+	ht_signal_fence();
+	t->calling = HT_CALLING_SWITCHING;
+	ht_signal_fence();
+	t->interrupted = calling;
+	ht_signal_fence();
+	slot->begun = ht_slot_sum(slot) - NOTHING_BEGUN;
+	t->throwing = HT_THROWING_NOT;
+	t->side = 0;
+	t->caller = caller;
+	ht_signal_fence();
+	t->inside = frame;
+	ht_signal_fence();
+	t->calling = HT_CALLING_NOT;
+	return true;
+}
+
+/* The call that interrupted is done. Until `calling` is the outer call's again, a handler's call here is a lost one. */
+HT_NOINLINE void ht_thread_resume_outer(struct ht_thread *t)
+{
+	struct ht_slot *slot = t->slot;
+	const struct ht_outer *outer = &slot->outer;
+
+	t->calling = HT_CALLING_SWITCHING;
+	ht_signal_fence();
+	t->inside = outer->inside;
+	ht_signal_fence();
+	t->caller = (const void *)(uintptr_t)outer->caller;
+	t->function = outer->function;
+	t->context = outer->context;
+	t->side = outer->side;
+	t->throwing = outer->throwing;
+	slot->asked = outer->asked;
+	slot->side_address = outer->side_address;
+	slot->side_size = outer->side_size;
+	slot->side_function = outer->side_function;
+	slot->begun = ht_slot_sum(slot) - (outer->calling == HT_CALLING_OPEN ? 1 : NOTHING_BEGUN);
+	ht_signal_fence();
+	t->interrupted = HT_CALLING_NOT;
+	ht_signal_fence();
+	t->calling = outer->calling;
+}
+
+/* A hook is entered while `inside` is set. True: this call is recorded like any other, because the outer one is gone, or was set aside: a
+ * signal handler interrupted it in the allocator, or the allocator called a new-handler. False: this call is made by the module that
+ * serves the outer one, and is one with it (operator new calls malloc); or it comes where none can be recorded, and is lost, and says so. */
 HT_NOINLINE bool ht_thread_reenter(struct ht_thread *t, uintptr_t frame, const void *caller)
 {
 	if (!outer_stands(t, frame)) {
-		bool open = t->calling != HT_CALLING_ACCOUNTED;
-
-		t->calling = HT_CALLING_NOT;
-		t->throwing = HT_THROWING_NOT;
-		t->side = 0;
-		if (t->slot && open) {
-			ht_bump(&t->slot->lost, 1);
-			t->unreported++;
-			t->limit = NULL; /* the slow way next, which reports it */
-		}
+		give_up_outer(t);
 		return true;
 	}
-	if (t->calling && ht_next_serves(t->function, caller)) {
+	if (t->calling && t->calling != HT_CALLING_SWITCHING && ht_next_serves(t->function, caller)) {
 		if (t->slot)
 			ht_bump(&t->slot->nested, 1);
 		return false;
 	}
+	if (interrupt_outer(t, frame, caller))
+		return true;
 	t->limit = NULL;
 	return ht_thread_lose(t);
 }

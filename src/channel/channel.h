@@ -42,7 +42,7 @@
 #define HT_SEGMENT_BYTES (HT_SEGMENT_CELLS * 16u)
 #define HT_SLOT_COUNT 32768u   /* a power of two; more threads alive at once are counted as unassigned */
 #define HT_IMAGE_RING 64u      /* descriptions of the latest images; the collector copies them out as they come */
-#define HT_CALL_CELLS 16u      /* no call needs more cells, escapes and segment end included */
+#define HT_CALL_CELLS 32u      /* no call needs more cells: its own, those of one that interrupts it, and the segment's end */
 #define HT_NONE UINT32_MAX     /* no segment, no node */
 
 /* How long a call may wait for room under HT_POLICY_BLOCK, and how soon it looks whether the collector died. */
@@ -234,7 +234,7 @@ struct ht_slot {
 	_Atomic uint64_t blocked_ticks; /* time spent waiting for room */
 	_Atomic uint32_t segment;      /* the segment that head points into */
 	uint32_t pad;
-	uint64_t asked; /* the writer's own: the size a throwing operator new was asked for */
+	uint64_t begun; /* the writer's own: ht_slot_sum() when the call under way came in; see agent/agent.h */
 
 	/* identity: written between TAKING and LIVE */
 	_Alignas(64) _Atomic uint32_t state;
@@ -245,9 +245,15 @@ struct ht_slot {
 	uint64_t first_head;    /* head at FREE -> LIVE */
 	uint64_t side_address, side_size; /* the writer's own: a block allocated inside a call, see agent/thread.c */
 	uint32_t side_function;
+	uint64_t asked; /* the size a throwing operator new was asked for */
 
-	/* the collector's line */
+	/* the collector's word, and the writer's own: a call that another one interrupts, see agent/thread.c */
 	_Alignas(64) _Atomic uint64_t tail;
+	struct ht_outer {
+		uint64_t inside, caller, asked, side_address, side_size;
+		uint32_t context, side_function;
+		uint8_t calling, function, side, throwing;
+	} outer;
 };
 
 /* ---- images ------------------------------------------------------------------------------------------------ */

@@ -3,7 +3,7 @@
  *
  * Preloaded by a test beneath the agent. A call takes the next bytes of one large mapping with an atomic add; free does
  * nothing; no address comes twice. So whatever goes wrong under a storm of signals is the recorder's doing.
- * When the mapping is used up, malloc answers NULL.
+ * When the mapping is used up, malloc answers NULL. A program may set `bump_inside`: it is called in the middle of malloc and free.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -11,6 +11,8 @@
 #include <sys/mman.h>
 
 #define BYTES (8ull << 30)
+
+void (*volatile bump_inside)(void);
 
 static char *volatile base;
 static uint64_t used;
@@ -41,7 +43,11 @@ static void *take(size_t size, size_t to)
 
 void *malloc(size_t size)
 {
-	return take(size, 16);
+	void *p = take(size, 16);
+
+	if (bump_inside)
+		bump_inside();
+	return p;
 }
 
 void *calloc(size_t n, size_t m)
@@ -62,6 +68,8 @@ void *realloc(void *p, size_t size)
 void free(void *p)
 {
 	(void)p;
+	if (bump_inside)
+		bump_inside();
 }
 
 int posix_memalign(void **p, size_t to, size_t size)

@@ -3,10 +3,12 @@
  *
  *   signals nest THREADS MILLISECONDS    the handler allocates, and hands blocks to the interrupted code to free (SIG-01)
  *   signals jump THREADS MILLISECONDS    the handler leaves by siglongjmp, out of malloc if need be (SIG-02)
+ *   signals within COUNT                 each of COUNT mallocs and frees is interrupted in the middle of the allocator
  *
- * Run over libbump, which stands both. Tally: thread 2n counts the loop of worker n, thread 2n+1 its handler; `failures` of the
+ * Run over libbump, which stands all. Tally: thread 2n counts the loop of worker n, thread 2n+1 its handler; `failures` of the
  * latter counts jumps.
  */
+#include <dlfcn.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -92,12 +94,57 @@ static void *run(void *arg)
 	return NULL;
 }
 
+/* Called by libbump in the middle of each call; not while the handler runs, which calls it too. */
+static void interrupt_now(void)
+{
+	static volatile sig_atomic_t raised;
+
+	if (!armed || raised)
+		return;
+	raised = 1;
+	raise(SIGUSR1);
+	raised = 0;
+}
+
+static int run_within(int count)
+{
+	void (*volatile *inside)(void) = dlsym(RTLD_DEFAULT, "bump_inside");
+	struct tally_thread *me = &tally->thread[0];
+	void *volatile p;
+
+	if (!inside)
+		return 4;
+	tally->head.threads = 2;
+	handler_tally = me + 1;
+	me->tid = handler_tally->tid = (uint64_t)syscall(SYS_gettid);
+	*inside = interrupt_now;
+	armed = 1;
+	for (int i = 0; i < count; i++) {
+		void *taken = gift;
+
+		count_malloc(me, &p, 100);
+		gift = NULL;
+		count_free(me, p);
+		if (taken)
+			count_free(me, taken);
+	}
+	armed = 0;
+	count_malloc(me, &p, 12345);
+	tally->head.done = 1;
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct sigaction act = { .sa_handler = on_timer };
 	pthread_t thread[16];
 	intptr_t i, threads;
 
+	if (argc == 3 && !strcmp(argv[1], "within")) {
+		tally = tally_open();
+		sigaction(SIGUSR1, &act, NULL);
+		return run_within(atoi(argv[2]));
+	}
 	if (argc != 4 || (threads = atoi(argv[2])) > 16)
 		return 2;
 	jumping = !strcmp(argv[1], "jump");
