@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 STD = -std=gnu11
 WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CPPFLAGS = -Isrc -D_GNU_SOURCE
-LIBS = -lzstd -lelf
+LIBS = -lzstd -ldw -lelf -liberty
 # SAN=address,undefined instruments the program and the unit tests; never the agent or the targets, which live with the real allocator.
 SANFLAGS = $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all $(if $(findstring address,$(SAN)),-static-libasan))
 
@@ -64,11 +64,15 @@ $(O)/libheaptap-agent.so: $(AGENT_OBJ)
 
 TARGET_FLAGS = -O1 -g -fno-builtin -pthread -Wall -Wextra -Isrc -D_GNU_SOURCE
 
-tests: all $(UNIT) $(TARGETS)
+tests: all $(UNIT) $(TARGETS) $(O)/e2e/symbolize
 
 $(O)/unit/%: tests/unit/%.c $(filter-out $(O)/show/main.o,$(PROGRAM_OBJ))
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(SANFLAGS) $(STD) $(WARN) $(CPPFLAGS) -MMD -MP -MT $@ -MF $@.d $(LDFLAGS) -o $@ $(filter-out %.h,$^) -lcmocka $(LIBS)
+
+$(O)/e2e/%: tests/e2e/%.c $(filter-out $(O)/show/main.o,$(PROGRAM_OBJ))
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(SANFLAGS) $(STD) $(WARN) $(CPPFLAGS) -MMD -MP -MT $@ -MF $@.d $(LDFLAGS) -o $@ $(filter-out %.h,$^) $(LIBS)
 
 $(O)/targets/lib%.so: tests/targets/lib%.c
 	@mkdir -p $(@D)
@@ -124,5 +128,5 @@ install: all
 clean:
 	rm -rf build build-san $(O)
 
--include $(PROGRAM_OBJ:.o=.d) $(AGENT_OBJ:.o=.d) $(UNIT:=.d) $(TARGETS:=.d)
+-include $(PROGRAM_OBJ:.o=.d) $(AGENT_OBJ:.o=.d) $(UNIT:=.d) $(TARGETS:=.d) $(O)/e2e/symbolize.d
 .PHONY: all help tests check torture fuzz bench format lint install clean

@@ -131,7 +131,7 @@ static void tell(struct ht_mappings *m, const struct ht_mapping *mod, uint64_t c
 
 	if (!mod->named)
 		return;
-	if (change == 1 && mod->path[0] == '/')
+	if (change == HT_MODULE_MAPPED && mod->path[0] == '/')
 		read_build_id(m, mod, &id);
 	ht_trace_put_module(m->trace, &(struct ht_meta_module){
 					      .change = change,
@@ -242,10 +242,10 @@ void ht_mappings_look(struct ht_mappings *m, uint64_t image)
 		return; /* the process is ending */
 	for (size_t i = 0; i < m->count; i++)
 		if (!m->known[i].seen)
-			tell(m, &m->known[i], 2);
+			tell(m, &m->known[i], HT_MODULE_UNMAPPED);
 	for (size_t i = 0; i < now.count; i++)
 		if (!now.at[i].seen)
-			tell(m, &now.at[i], 1);
+			tell(m, &now.at[i], HT_MODULE_MAPPED);
 	forget(m);
 	m->known = now.at;
 	m->count = now.count;

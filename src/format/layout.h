@@ -55,6 +55,8 @@ enum ht_image_state {
 	HT_IMAGE_STATE_UNSEEN = 5,
 };
 
+enum ht_module_change { HT_MODULE_MAPPED = 1, HT_MODULE_UNMAPPED = 2 };
+
 enum ht_loss_reason { HT_LOSS_NO_ROOM = 1, HT_LOSS_REENTERED = 2, HT_LOSS_DAMAGED = 3, HT_LOSS_UNKNOWN = 4 };
 
 enum ht_end_reason { HT_END_EXIT = 1, HT_END_SIGNAL = 2, HT_END_LIMIT = 3, HT_END_WRITE = 4, HT_END_ASKED = 5 };

@@ -39,6 +39,17 @@ static bool add_chunk(struct ht_arena *a, size_t bytes)
 	return true;
 }
 
+static char *take(struct ht_arena *a, size_t bytes)
+{
+	char *at;
+
+	if ((!a->chunk || a->chunk->cap - a->chunk->used < bytes) && !add_chunk(a, bytes))
+		return NULL;
+	at = a->chunk->bytes + a->chunk->used;
+	a->chunk->used += bytes;
+	return at;
+}
+
 bool ht_arena_keep(struct ht_arena *a, struct ht_str *s)
 {
 	char *to;
@@ -47,13 +58,23 @@ bool ht_arena_keep(struct ht_arena *a, struct ht_str *s)
 		s->at = "";
 		return true;
 	}
-	if ((!a->chunk || a->chunk->cap - a->chunk->used < s->len) && !add_chunk(a, s->len))
+	to = take(a, s->len);
+	if (!to)
 		return false;
-	to = a->chunk->bytes + a->chunk->used;
 	memcpy(to, s->at, s->len);
-	a->chunk->used += s->len;
 	s->at = to;
 	return true;
+}
+
+const char *ht_arena_keep_text(struct ht_arena *a, struct ht_str s)
+{
+	char *to = take(a, s.len + 1);
+
+	if (!to)
+		return NULL;
+	memcpy(to, s.at, s.len);
+	to[s.len] = 0;
+	return to;
 }
 
 bool ht_arena_grow(void *array, size_t count, size_t *cap, size_t item_bytes)

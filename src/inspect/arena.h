@@ -27,6 +27,9 @@ void ht_arena_fini(struct ht_arena *a);
 /* Replaces what s borrows by a copy; false when memory ran out. */
 bool ht_arena_keep(struct ht_arena *a, struct ht_str *s);
 
+/* A terminated copy; NULL when memory ran out. */
+const char *ht_arena_keep_text(struct ht_arena *a, struct ht_str s);
+
 #define HT_LIST(type)                                                                                                  \
 	struct {                                                                                                       \
 		type *at;                                                                                              \

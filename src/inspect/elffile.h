@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* elffile.h -- an ELF file that was mapped, and the file with its debug information
+ *
+ * Used by object.c. The paths come out of a trace and out of other people's files, so they are treated as a stranger's:
+ *
+ *   the module's path -----------------> the file itself        its build-id must be the recorded one
+ *   build-id      DIR/.build-id/ab/cdef.debug                   its build-id must be the module's
+ *   debug link    beside it, in .debug beside it, below DIR     the link's checksum must be the file's
+ *
+ * Always true:
+ *   only absolute paths without `..` are opened, below the sysroot, and only as regular files that are not empty: no
+ *   device, no pipe, nothing of /proc
+ *   a debug link is a file name: one with a slash is refused
+ *   a file that is not proven to belong to the module is closed again
+ */
+#ifndef HT_ELFFILE_H
+#define HT_ELFFILE_H
+
+#include <libelf.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "util/buf.h"
+
+#define HT_BUILD_ID_MAX 64
+
+struct ht_elffile {
+	int fd;
+	Elf *elf; /* NULL: not open */
+	char *path;
+	struct ht_str build_id; /* belongs to the ELF descriptor; empty: it has none */
+};
+
+/* Where files are looked for. */
+struct ht_elf_places {
+	const char *sysroot;   /* put before every path; NULL: none */
+	const char *debug_dir; /* NULL: /usr/lib/debug */
+};
+
+int ht_elffile_open(const struct ht_elf_places *places, const char *path, struct ht_elffile *ret, struct ht_err *err);
+void ht_elffile_close(struct ht_elffile *f);
+
+/* The separate debug file of a module; false: none belongs to it. `f` may be closed (the module is gone): then only the
+ * build-id leads to one. */
+bool ht_elffile_find_debug(const struct ht_elf_places *places, const struct ht_elffile *f, const char *path,
+			   struct ht_str build_id, struct ht_elffile *ret);
+
+/* The section of that name, or NULL. */
+Elf_Scn *ht_elffile_section(const struct ht_elffile *f, const char *name);
+
+/* The address that the file gives to what lies at a file offset of an executable mapping; false: nothing does. */
+bool ht_elffile_address(const struct ht_elffile *f, uint64_t offset, uint64_t *ret);
+
+static inline bool ht_elffile_is_open(const struct ht_elffile *f)
+{
+	return f->elf;
+}
+
+#endif
