@@ -1,10 +1,13 @@
 #!/bin/sh
-# run.sh -- measures the figures of README.md on this machine: interleaved rounds, medians
+# run.sh -- measures heaptap and its peers on this machine, in interleaved rounds, and writes docs/benchmarks.md
 #
-# Run by `make bench`; nothing else should run meanwhile.
+# Run by `make bench`; nothing else should run meanwhile. ROUNDS (7) and PAIRS (1000000, of bench/micro.c) set how long it takes, AREAS="events
+# reading" which areas (bench/area_*.py) run, OUT where the page goes. Peers come from Debian (group bench of scripts/packages.txt).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 out=${O:-$here/../build}
+"$here/../scripts/setup.sh" bench
 mkdir -p "$out/bench"
 gcc -O2 -g -fno-builtin-malloc -fno-builtin-free -pthread -o "$out/bench/micro" "$here/micro.c"
-exec /usr/bin/python3 "$here/figures.py" "$out"
+gcc -O2 -shared -fPIC -D_GNU_SOURCE -o "$out/bench/gauge.so" "$here/gauge.c"
+exec /usr/bin/python3 -B "$here/compare.py" "$out"
