@@ -55,6 +55,7 @@ struct ht_command {
 	int (*run)(const struct ht_given *given);
 };
 
+extern const struct ht_command ht_cmd_block;
 extern const struct ht_command ht_cmd_errors;
 extern const struct ht_command ht_cmd_help;
 extern const struct ht_command ht_cmd_info;
