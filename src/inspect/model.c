@@ -123,7 +123,14 @@ static int take_context(struct load *l, struct ht_cursor *c, uint64_t *previous,
 	new = HT_LIST_ADD(&l->model->contexts);
 	if (!new)
 		return no_memory(err);
-	*new = (struct ht_node_at){ (uint32_t)m.context, (uint32_t)m.parent, (uint32_t)m.kind, l->order++, m.pc };
+	*new = (struct ht_node_at){
+		.context = (uint32_t)m.context,
+		.parent = (uint32_t)m.parent,
+		.kind = (uint32_t)m.kind,
+		.generation = m.generation < UINT32_MAX ? (uint32_t)m.generation : UINT32_MAX,
+		.order = l->order++,
+		.pc = m.pc,
+	};
 	return 0;
 }
 
@@ -582,7 +589,7 @@ bool ht_model_broken(const struct ht_model *t)
 /* ---- contexts ---------------------------------------------------------------------------------------------- */
 
 /* Numbers usually run without a gap, so the first guess is right. */
-static const struct ht_node_at *find_node(const struct ht_model *t, uint32_t context)
+const struct ht_node_at *ht_model_node(const struct ht_model *t, uint32_t context)
 {
 	size_t from = 0, to = t->contexts.count;
 
@@ -607,7 +614,7 @@ static const struct ht_node_at *find_node(const struct ht_model *t, uint32_t con
 
 uint32_t ht_model_function_number(const struct ht_model *t, uint32_t context)
 {
-	const struct ht_node_at *n = find_node(t, context);
+	const struct ht_node_at *n = ht_model_node(t, context);
 
 	return n && n->kind == HT_CONTEXT_FUNCTION && n->pc < HT_FUNCTION_COUNT ? (uint32_t)n->pc : 0;
 }
@@ -621,10 +628,10 @@ const char *ht_model_function(const struct ht_model *t, uint32_t context)
 
 bool ht_model_caller(const struct ht_model *t, uint32_t context, uint64_t *ret)
 {
-	const struct ht_node_at *n = find_node(t, context);
+	const struct ht_node_at *n = ht_model_node(t, context);
 
 	if (n && n->kind == HT_CONTEXT_FUNCTION)
-		n = find_node(t, n->parent);
+		n = ht_model_node(t, n->parent);
 	else
 		return false;
 	if (!n || (n->kind != HT_CONTEXT_CALLER && n->kind != HT_CONTEXT_EXACT))

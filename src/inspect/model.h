@@ -48,7 +48,7 @@ struct ht_stream {
 };
 
 struct ht_node_at {
-	uint32_t context, parent, kind;
+	uint32_t context, parent, kind, generation;
 	size_t order;
 	uint64_t pc;
 };
@@ -84,6 +84,9 @@ uint64_t ht_model_file_bytes(const struct ht_model *t);
 
 /* No SESSION or no END, or damage. */
 bool ht_model_broken(const struct ht_model *t);
+
+/* The node of this number, or NULL; the lists do not change, so it is valid until the model is closed. */
+const struct ht_node_at *ht_model_node(const struct ht_model *t, uint32_t context);
 
 /* The function a context stands for, as its number (docs/trace-format.md, section 6.3), 0 if unknown; as its name, or NULL. */
 uint32_t ht_model_function_number(const struct ht_model *t, uint32_t context);

@@ -40,6 +40,25 @@ int ht_answer_open(const char *path, struct ht_model **ret)
 	return 0;
 }
 
+void ht_answer_warn_of_losses(const char *path, struct ht_model *t)
+{
+	uint64_t lost = 0, from = UINT64_MAX, to = 0;
+
+	for (size_t i = 0; i < t->losses.count; i++) {
+		const struct ht_meta_loss *l = &t->losses.at[i];
+
+		lost += l->count;
+		from = l->from_ticks < from ? l->from_ticks : from;
+		to = l->to_ticks > to ? l->to_ticks : to;
+	}
+	if (lost)
+		ht_warn(path,
+			"%" PRIu64
+			" calls were lost between %.6f s and %.6f s: what they allocated and freed is not counted",
+			lost, (double)ht_clock_time_ns(&t->clock, from) / 1e9,
+			(double)ht_clock_time_ns(&t->clock, to) / 1e9);
+}
+
 int ht_answer_status(const struct ht_model *t)
 {
 	return ht_model_broken(t) ? HT_STATUS_DAMAGED : HT_STATUS_OK;

@@ -13,6 +13,9 @@
 /* 0; or the exit status, after a complaint. Every damage is named on stderr. */
 int ht_answer_open(const char *path, struct ht_model **ret);
 
+/* What was lost while recording, and when, on stderr: for every answer that would be another with it. */
+void ht_answer_warn_of_losses(const char *path, struct ht_model *t);
+
 /* HT_STATUS_OK or HT_STATUS_DAMAGED. */
 int ht_answer_status(const struct ht_model *t);
 

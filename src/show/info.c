@@ -11,9 +11,11 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "inspect/stack.h"
 #include "show/answer.h"
 #include "show/command.h"
 #include "show/out.h"
+#include "show/stacks.h"
 #include "show/table.h"
 
 #define ROWS_SHOWN 20 /* of long lists, in text */
@@ -53,6 +55,9 @@ static const struct ht_field fact_fields[] = {
 	{ "threads", "threads", 0 },
 	{ "contexts", "contexts", 0 },
 	{ "contexts_cut", "contexts cut", 0 },
+	{ "stacks", "stacks", 0 },
+	{ "stacks_cut", "  cut short", 0 },
+	{ "stacks_cut_percent", "  of them, in %", 0 },
 	{ "images", "images", 0 },
 	{ "modules", "modules", 0 },
 	{ "forked_children", "forked children", 0 },
@@ -217,11 +222,35 @@ static void add_counts(struct ht_table *t, const struct ht_model *m)
 	ht_table_add(t, ht_number(ht_model_damages(m, &damage)));
 }
 
-static void add_rest(struct ht_table *t, const struct ht_model *m)
+/* Different stacks by how they end. */
+static void count_stacks(const struct ht_model *m, uint64_t by_cut[HT_STACK_CUTS])
+{
+	for (size_t i = 0; i < m->contexts.count; i++) {
+		const struct ht_node_at *n = &m->contexts.at[i];
+
+		if (n->kind == HT_CONTEXT_FUNCTION && n->parent)
+			by_cut[ht_stack_cut_of(m, n->context)]++;
+	}
+}
+
+static void add_stacks(struct ht_table *t, const uint64_t by_cut[HT_STACK_CUTS])
+{
+	uint64_t all = 0, cut;
+
+	for (int i = 0; i < HT_STACK_CUTS; i++)
+		all += by_cut[i];
+	cut = all - by_cut[HT_STACK_WHOLE];
+	ht_table_add(t, ht_number(all));
+	ht_table_add(t, ht_number(cut));
+	ht_table_add(t, ht_if(all, ht_hundredths(all ? cut * 10000 / all : 0)));
+}
+
+static void add_rest(struct ht_table *t, const struct ht_model *m, const uint64_t by_cut[HT_STACK_CUTS])
 {
 	ht_table_add(t, ht_number(m->threads));
 	ht_table_add(t, ht_number(m->contexts.count));
 	ht_table_add(t, ht_number(m->end.contexts_cut));
+	add_stacks(t, by_cut);
 	ht_table_add(t, ht_number(m->images.count));
 	ht_table_add(t, ht_number(m->modules.count));
 	ht_table_add(t, ht_number(m->end.forked_children));
@@ -286,13 +315,27 @@ static void add_thread(struct ht_table *t, const struct ht_stream *s)
 
 /* ---- the answer -------------------------------------------------------------------------------------------- */
 
-static void print_json(struct ht_model *m, const struct ht_table *facts, struct ht_table *images)
+static void print_cuts(const uint64_t by_cut[HT_STACK_CUTS])
+{
+	const char *comma = "";
+
+	ht_out_text(",\"stack_cuts\":{");
+	for (int i = HT_STACK_CUT_DEPTH; i < HT_STACK_CUTS; i++) {
+		ht_outf("%s\"%s\":%" PRIu64, comma, ht_stacks_cut_name((enum ht_stack_cut)i), by_cut[i]);
+		comma = ",";
+	}
+	ht_out_text("}");
+}
+
+static void print_json(struct ht_model *m, const struct ht_table *facts, struct ht_table *images,
+		       const uint64_t by_cut[HT_STACK_CUTS])
 {
 	struct ht_table modules = HT_TABLE(module_fields), losses = HT_TABLE(loss_fields);
 	struct ht_table threads = HT_TABLE(thread_fields);
 
 	ht_out_text("{");
 	ht_table_json(facts, 0);
+	print_cuts(by_cut);
 	ht_out_text(",\"image_list\":[");
 	ht_table_json_rows(images, false);
 	ht_out_text("],\"module_list\":[");
@@ -332,13 +375,18 @@ static size_t at_most(size_t n, size_t limit)
 	return n < limit ? n : limit;
 }
 
-static void print_text(struct ht_model *m, const struct ht_table *facts, struct ht_table *images)
+static void print_text(struct ht_model *m, const struct ht_table *facts, struct ht_table *images,
+		       const uint64_t by_cut[HT_STACK_CUTS])
 {
 	struct ht_table modules = HT_TABLE(module_fields), losses = HT_TABLE(loss_fields);
 	struct ht_table threads = HT_TABLE(thread_fields);
 	size_t lost = at_most(m->losses.count, ROWS_SHOWN), shown = at_most(m->streams.count, ROWS_SHOWN);
 
 	ht_table_facts(facts);
+	for (int i = HT_STACK_CUT_DEPTH; i < HT_STACK_CUTS; i++)
+		if (by_cut[i])
+			ht_outf("stacks cut short: %" PRIu64 ", %s\n", by_cut[i],
+				ht_stacks_cut_word((enum ht_stack_cut)i));
 	print_section(images, 0);
 	for (size_t i = 0; i < m->modules.count; i++)
 		add_module(&modules, m, &m->modules.at[i]);
@@ -354,6 +402,7 @@ static void print_text(struct ht_model *m, const struct ht_table *facts, struct 
 static int run(const struct ht_given *given)
 {
 	struct ht_table facts = HT_TABLE(fact_fields), images = HT_TABLE(image_fields);
+	uint64_t by_cut[HT_STACK_CUTS] = { 0 };
 	struct ht_model *m;
 	char date[64];
 	int status = ht_answer_open(given->word[0], &m);
@@ -362,12 +411,13 @@ static int run(const struct ht_given *given)
 		return status;
 	add_target(&facts, m, date, sizeof(date));
 	add_counts(&facts, m);
-	add_rest(&facts, m);
+	count_stacks(m, by_cut);
+	add_rest(&facts, m, by_cut);
 	add_images(&images, m);
 	if (given->option[OPT_JSON])
-		print_json(m, &facts, &images);
+		print_json(m, &facts, &images, by_cut);
 	else
-		print_text(m, &facts, &images);
+		print_text(m, &facts, &images, by_cut);
 	status = ht_answer_status(m);
 	ht_table_fini(&facts);
 	ht_table_fini(&images);

@@ -14,6 +14,7 @@
 
 #include "collect/recording.h"
 #include "show/command.h"
+#include "show/figures.h"
 
 enum { OWN_FAILURE = 125 };
 enum { OUTPUT, OVERFLOW, NO_STACKS, FREE_STACKS, MAX_FILE };
@@ -75,27 +76,16 @@ static int read_options(const struct ht_given *given, struct ht_recording_option
 
 /* ---- what is seen meanwhile -------------------------------------------------------------------------------- */
 
-static void human(char *to, size_t room, uint64_t bytes)
-{
-	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
-	double v = (double)bytes;
-	unsigned unit = 0;
-
-	for (; v >= 1024 && unit < 4; unit++)
-		v /= 1024;
-	snprintf(to, room, unit ? "%.1f %s" : "%.0f %s", v, units[unit]);
-}
-
 static void show_progress(const struct ht_progress *p)
 {
-	char live[32], file[32];
+	char live[HT_FIGURE_BYTES], file[HT_FIGURE_BYTES];
 	double seconds = (double)p->elapsed_ns / 1e9;
 
 	if (p->live_unknown)
 		snprintf(live, sizeof(live), "?");
 	else
-		human(live, sizeof(live), p->live_bytes);
-	human(file, sizeof(file), p->file_bytes);
+		ht_figure_bytes(live, p->live_bytes);
+	ht_figure_bytes(file, p->file_bytes);
 	fprintf(stderr, "\r\033[K%.1f s  %" PRIu64 " events  %.0f/s  live %s  file %s", seconds, p->calls,
 		seconds > 0 ? (double)p->calls / seconds : 0, live, file);
 	if (p->blocked_ns)
@@ -155,11 +145,11 @@ static void tell_stop(const struct ht_recording_result *r)
 
 static void tell(const struct ht_recording_result *r, bool terminal)
 {
-	char size[32];
+	char size[HT_FIGURE_BYTES];
 
 	tell_shortcomings(r);
 	if (terminal) {
-		human(size, sizeof(size), r->bytes);
+		ht_figure_bytes(size, r->bytes);
 		fprintf(stderr, "heaptap: %" PRIu64 " events, %s -> %s\n", r->calls, size, r->output);
 	}
 	if (terminal && r->forked_children)

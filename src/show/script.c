@@ -10,9 +10,11 @@
 #include <inttypes.h>
 
 #include "inspect/replay.h"
+#include "inspect/stack.h"
 #include "show/answer.h"
 #include "show/command.h"
 #include "show/out.h"
+#include "show/stacks.h"
 #include "show/table.h"
 
 enum { OPT_JSON };
@@ -43,6 +45,7 @@ static const struct ht_field realloc_fields[] = {
 
 struct script {
 	struct ht_model *model;
+	struct ht_stack stack;         /* of the event at hand */
 	struct ht_table simple, moved; /* one row each, filled again and again */
 };
 
@@ -93,20 +96,37 @@ static void fill_realloc(struct script *s, const struct ht_event *e, struct ht_v
 	ht_table_add(t, caller);
 }
 
+static void print_stack(const struct ht_stack *stack)
+{
+	ht_out_text(",\"stack\":[");
+	for (size_t i = 0; i < stack->depth; i++) {
+		ht_out_text(i ? ",\"" : "\"");
+		ht_out_hex(stack->step[i].pc);
+		ht_out_text("\"");
+	}
+	ht_out_text("],\"stack_cut\":");
+	if (stack->cut)
+		ht_outf("\"%s\"", ht_stacks_cut_name(stack->cut));
+	else
+		ht_out_text("null");
+}
+
 static int print_json(void *state, const struct ht_event *e, struct ht_err *err)
 {
 	struct script *s = state;
 	struct ht_table *t = e->kind == HT_EVENT_REALLOC ? &s->moved : &s->simple;
-	uint64_t pc = 0;
-	bool known = ht_model_caller(s->model, e->context, &pc);
+	struct ht_value caller;
 
+	ht_stack_read(s->model, e->context, &s->stack);
+	caller = ht_if(s->stack.depth, ht_hex(s->stack.step[0].pc));
 	ht_table_clear(t);
 	if (e->kind == HT_EVENT_REALLOC)
-		fill_realloc(s, e, ht_if(known, ht_hex(pc)));
+		fill_realloc(s, e, caller);
 	else
-		fill_simple(s, e, ht_if(known, ht_hex(pc)));
+		fill_simple(s, e, caller);
 	ht_out_text("{");
 	ht_table_json(t, 0);
+	print_stack(&s->stack);
 	ht_out_text("}\n");
 	return go_on(err);
 }

@@ -13,6 +13,7 @@
 
 #include "show/command.h"
 #include "show/escape.h"
+#include "show/figures.h"
 #include "show/out.h"
 
 #define CELL_BYTES 512
@@ -59,20 +60,6 @@ static const struct ht_value *value_at(const struct ht_table *t, size_t row, siz
 
 /* ---- text -------------------------------------------------------------------------------------------------- */
 
-static void write_bytes(char *to, uint64_t n)
-{
-	static const char *const unit[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
-	double scaled = (double)n;
-	size_t i = 0;
-
-	for (; scaled >= 1024 && i < 6; i++)
-		scaled /= 1024;
-	if (i)
-		snprintf(to, CELL_BYTES, "%.1f %s", scaled, unit[i]);
-	else
-		snprintf(to, CELL_BYTES, "%" PRIu64 " B", n);
-}
-
 /* Words that a shell would split are shown in quotes. */
 static void write_words(char *to, struct ht_str s)
 {
@@ -107,7 +94,7 @@ static const char *write_text(char *to, const struct ht_field *f, const struct h
 		return strcpy(to, "?");
 	case HT_VALUE_NUMBER:
 		if (f->form == HT_FORM_BYTES)
-			write_bytes(to, v->number);
+			ht_figure_bytes(to, v->number);
 		else if (f->form == HT_FORM_NS)
 			snprintf(to, CELL_BYTES, "%.6f s", (double)v->number / 1e9);
 		else

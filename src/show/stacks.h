@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* stacks.h -- prints a place: its frames, innermost first, for people and for programs
+ *
+ * Used by report.c and every command that shows where.
+ *
+ *         fill                                       confess.cc:31
+ *         std::vector<int>::push_back(int const&)    stl_vector.h:1281, inlined
+ *         main                                       confess.cc:77
+ *
+ * A line has at most 80 columns: a name that is too long is cut. What lies outside of main is left out.
+ */
+#ifndef HT_STACKS_H
+#define HT_STACKS_H
+
+#include "inspect/places.h"
+
+/* At most `most` frames. */
+void ht_stacks_text(const struct ht_places *p, uint32_t node, size_t most);
+
+/* [{"function","file","line","module","inlined"},...]: all of them. */
+void ht_stacks_json(const struct ht_places *p, uint32_t node);
+
+/* Why a stack ends early, for people ("no unwind information") and for programs ("no_unwind"); NULL if it does not. */
+const char *ht_stacks_cut_word(enum ht_stack_cut cut);
+const char *ht_stacks_cut_name(enum ht_stack_cut cut);
+
+#endif
