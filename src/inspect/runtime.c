@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LEAST_FRAMES 3 /* of a whole stack; a trace may hold nothing but innermost callers */
+
 enum room { OTHER, LIBC, LOADER, LANGUAGE };
 
 /* In libc; those with an underscore in front are reserved names, so they are it also where libc is linked in. */
@@ -55,6 +57,8 @@ static enum room room_of(const char *module)
 
 static bool is_keeper(const char *function, enum room room)
 {
+	if (begins(function, "__GI_")) /* glibc's own name for it, in its debug information */
+		function += strlen("__GI_");
 	for (size_t i = 0; i < sizeof(keepers) / sizeof(*keepers); i++)
 		if ((room == LIBC || function[0] == '_') && !strcmp(function, keepers[i]))
 			return true;
@@ -67,7 +71,7 @@ static bool is_keeper(const char *function, enum room room)
 /* Of the stack whose innermost frame is this node. */
 static bool is_runtime(const struct ht_places *p, uint32_t node)
 {
-	bool inside = false;
+	unsigned frames = 0;
 
 	for (; !ht_place_is_root(node); node = p->nodes.at[node].parent) {
 		const struct ht_place_frame *f = &p->frames.at[p->nodes.at[node].frame];
@@ -77,9 +81,9 @@ static bool is_runtime(const struct ht_places *p, uint32_t node)
 			return true;
 		if (room == OTHER)
 			return false;
-		inside = true;
+		frames++;
 	}
-	return inside && node == HT_STACK_WHOLE;
+	return frames >= LEAST_FRAMES && node == HT_STACK_WHOLE;
 }
 
 int ht_runtime_set_apart(struct ht_sites *sites, const struct ht_places *places, struct ht_err *err)
