@@ -46,7 +46,10 @@ struct ht_gate {
 	struct ht_node *nodes;
 	_Atomic uint32_t *node_index;
 	struct ht_cell *segments;
-	uint8_t pad[4096 - 64];
+	uint64_t stack_top;          /* of the first thread's stack */
+	_Atomic uint32_t generation; /* moves before the set of loaded modules changes; from 1 */
+	_Atomic uint32_t modules;    /* the newest module of this image in the channel's table, + 1 */
+	uint8_t pad[4096 - 80];
 };
 extern struct ht_gate ht_gate;
 
@@ -58,8 +61,7 @@ struct ht_thread {
 	uint64_t last_ticks;
 	uintptr_t inside;       /* A2 */
 	const void *caller;     /* the return address beside the frame that `inside` names: tells whether that frame still stands */
-	uint32_t context;       /* of a call whose real function may throw */
-	uint32_t unreported;    /* calls lost since the last LOSS cell */
+	struct ht_memo *memo;   /* the remembered stack it uses now; memo.c */
 	uint8_t calling;        /* enum ht_calling */
 	uint8_t stalled;        /* a wait ran out; no call waits again before room was found */
 	uint8_t function;       /* enum ht_function, of the call that `inside` names */
@@ -99,7 +101,10 @@ bool ht_thread_lose(struct ht_thread *t); /* counts the call as entered and lost
 void ht_thread_side_block(struct ht_thread *t, enum ht_function function, const void *p, uint64_t size);
 void ht_thread_side_freed(struct ht_thread *t, const void *p);
 void ht_thread_settle_side(struct ht_thread *t, const void *result);
-uint32_t ht_context_of(enum ht_function function, const void *caller);
+struct ht_memo *ht_thread_memo(struct ht_thread *t, uint32_t i, bool *found);
+
+/* The context of a call: its stack and its function. `frame` is the hook's. */
+uint32_t ht_stack_context(struct ht_thread *t, enum ht_function function, uint64_t frame);
 
 /* The functions behind ours in lookup order, by enum ht_function; ht_next_resolve fills those it finds. */
 extern void *ht_next[HT_FN_COUNT];
@@ -113,6 +118,10 @@ struct ht_next_facts {
 	bool own;              /* the executable, or something else in front of us, defines malloc: we are not asked */
 };
 struct ht_next_facts ht_next_facts(void);
+const struct r_debug *ht_next_debug(void); /* the loader's list of what it has mapped; NULL: there is none */
+
+/* Enters what the loader has mapped into the channel's table, and whatever it maps and unmaps from now on. */
+void ht_loader_begin(void);
 
 /* The first call of each function comes here: resolves, joins the session if there is one. ht_next[function] is callable afterwards. */
 void ht_start(enum ht_function function);

@@ -23,6 +23,7 @@ struct ht_hook {
 	uintptr_t frame;
 	const void *caller;
 	enum ht_function function;
+	uint32_t context; /* 0: not known yet */
 	bool recorded;
 };
 
@@ -59,6 +60,13 @@ HT_INLINE bool ht_hook_returned(struct ht_hook *h)
 	return false;
 }
 
+HT_INLINE uint32_t ht_hook_context(const struct ht_hook *h)
+{
+	if (h->context)
+		return h->context;
+	return ht_gate.stacks ? ht_stack_context(h->thread, h->function, h->frame) : (uint32_t)h->function;
+}
+
 /* Neither recorded nor outermost: part of the call that is. (A signal handler's call that was lost is not.) */
 HT_INLINE bool ht_hook_is_nested(const struct ht_hook *h)
 {
@@ -84,16 +92,16 @@ HT_INLINE void ht_hook_allocated(struct ht_hook *h, void *p, uint64_t size)
 	if (ht_unlikely(h->thread->side))
 		ht_thread_settle_side(h->thread, p);
 	if (ht_likely(p != NULL))
-		ht_emit(h->thread, HT_CELL_ALLOC, ht_context_of(h->function, h->caller), ht_place_of(p), (uintptr_t)p, size);
+		ht_emit(h->thread, HT_CELL_ALLOC, ht_hook_context(h), ht_place_of(p), (uintptr_t)p, size);
 	else
-		ht_emit(h->thread, HT_CELL_ALLOC_FAILED, ht_context_of(h->function, h->caller), HT_PLACE_UNKNOWN, 0, size);
+		ht_emit(h->thread, HT_CELL_ALLOC_FAILED, ht_hook_context(h), HT_PLACE_UNKNOWN, 0, size);
 	ht_call_done(h->thread);
 }
 
 /* A release has no stack of its own unless the session asks for it. */
 HT_INLINE uint32_t ht_hook_free_context(const struct ht_hook *h)
 {
-	return ht_gate.free_stacks ? ht_context_of(h->function, h->caller) : h->function;
+	return ht_gate.free_stacks ? ht_hook_context(h) : (uint32_t)h->function;
 }
 
 HT_INLINE struct ht_hook ht_hook_begin_realloc(enum ht_function fn, void *old)
@@ -116,7 +124,7 @@ HT_INLINE void ht_hook_reallocated(struct ht_hook *h, void *old, void *p, uint64
 	}
 	if (!ht_hook_returned(h))
 		return;
-	context = ht_context_of(h->function, h->caller);
+	context = ht_hook_context(h);
 	if (p)
 		ht_emit(h->thread, HT_CELL_REALLOC_END, context, ht_place_of(p), (uintptr_t)p, size);
 	else if (size == 0)

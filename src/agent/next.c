@@ -17,6 +17,7 @@
 #include <link.h>
 
 #include "agent/agent.h"
+#include "agent/auxv.h"
 
 void *ht_next[HT_FN_COUNT];
 
@@ -151,36 +152,23 @@ static void *find_in(const struct link_map *map, const char *name)
 /* For calls that come before this library was relocated: the program's own dynamic section names the loader's debug structure. */
 static const struct r_debug *debug_by_auxv(void)
 {
-	uint64_t entry[2], phdr = 0, count = 0, bias = 0;
-	const ElfW(Phdr) *dynamic = NULL;
-	int fd = (int)ht_sys_open("/proc/self/auxv", 0);
+	struct ht_auxv aux = ht_auxv_read();
+	const ElfW(Dyn) *dynamic = aux.dynamic;
 
-	if (fd < 0)
-		return NULL;
-	while (ht_sys_read(fd, entry, sizeof(entry)) == sizeof(entry) && entry[0] != AT_NULL) {
-		if (entry[0] == AT_PHDR)
-			phdr = entry[1];
-		if (entry[0] == AT_PHNUM)
-			count = entry[1];
-	}
-	ht_sys_close(fd);
-	for (const ElfW(Phdr) *p = (const ElfW(Phdr) *)phdr; p && count--; p++) {
-		if (p->p_type == PT_PHDR)
-			bias = phdr - p->p_vaddr;
-		if (p->p_type == PT_DYNAMIC)
-			dynamic = p;
-	}
-	if (!dynamic)
-		return NULL;
-	for (const ElfW(Dyn) *d = (const ElfW(Dyn) *)(bias + dynamic->p_vaddr); d->d_tag != DT_NULL; d++)
-		if (d->d_tag == DT_DEBUG)
-			return (const struct r_debug *)d->d_un.d_ptr;
+	for (; dynamic && dynamic->d_tag != DT_NULL; dynamic++)
+		if (dynamic->d_tag == DT_DEBUG)
+			return (const struct r_debug *)dynamic->d_un.d_ptr;
 	return NULL;
+}
+
+const struct r_debug *ht_next_debug(void)
+{
+	return &loader_debug ? &loader_debug : debug_by_auxv();
 }
 
 static const struct link_map *first_map(void)
 {
-	const struct r_debug *debug = &loader_debug ? &loader_debug : debug_by_auxv();
+	const struct r_debug *debug = ht_next_debug();
 
 	return debug ? debug->r_map : NULL;
 }

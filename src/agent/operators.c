@@ -31,7 +31,7 @@ __attribute__((used)) int ht_personality(int version, int actions, uint64_t clas
 		if (t->side)
 			ht_thread_settle_side(t, NULL);
 		if (t->throwing == HT_THROWING_RECORDED)
-			ht_emit(t, HT_CELL_ALLOC_FAILED, t->context, HT_PLACE_UNKNOWN, 0, t->slot->asked);
+			ht_emit(t, HT_CELL_ALLOC_FAILED, t->slot->context, HT_PLACE_UNKNOWN, 0, t->slot->asked);
 		t->throwing = HT_THROWING_NOT;
 		ht_call_done(t);
 	}
@@ -48,7 +48,7 @@ HT_INLINE void expect_throw(struct ht_hook *h, uint64_t size)
 		return;
 	if (h->recorded) {
 		h->thread->slot->asked = size;
-		h->thread->context = ht_context_of(h->function, h->caller);
+		h->thread->slot->context = h->context = ht_hook_context(h);
 	}
 	h->thread->throwing = h->recorded ? HT_THROWING_RECORDED : HT_THROWING_UNRECORDED;
 }

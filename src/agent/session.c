@@ -243,6 +243,8 @@ static void join(void)
 	ht_gate.node_index = (_Atomic uint32_t *)((char *)ch + ch->node_index_at);
 	ht_gate.segments = (struct ht_cell *)((char *)ch + ch->segments_at);
 	ht_gate.image = atomic_fetch_add_explicit(&ch->images, 1, memory_order_relaxed) + 1;
+	if (status == HT_IMAGE_RECORDING && ht_gate.stacks)
+		ht_loader_begin();
 	describe(ch, ht_gate.image, status, &facts);
 	if (status != HT_IMAGE_RECORDING)
 		return;

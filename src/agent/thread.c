@@ -203,6 +203,8 @@ static void settle(struct ht_thread *t, uint64_t tp)
 	struct ht_slot *slot = t->slot;
 	uint32_t word = atomic_load_explicit(&slot->state, memory_order_relaxed); /* ours while TAKING */
 
+	t->memo = NULL;
+	slot->unreported = 0;
 	slot->tid = ht_sys_gettid();
 	slot->thread_pointer = tp;
 	slot->image = ht_gate.image;
@@ -281,9 +283,11 @@ static bool claim(struct ht_thread *t)
 	} while (!seize(slot, word)); /* lost to another thread, which took it: at most SLOT_PROBES times */
 	head = atomic_load_explicit(&slot->head, memory_order_relaxed); /* ours while TAKING */
 	head = (head + HT_SEGMENT_CELLS - 1) / HT_SEGMENT_CELLS * HT_SEGMENT_CELLS;
+	for (uint32_t i = 0; i < HT_MEMOS; i++) /* relaxed: all released by settle() */
+		atomic_store_explicit(&slot->memo[i], 0, memory_order_relaxed);
 	slot->first_segment = segment;
 	slot->first_head = head;
-	atomic_store_explicit(&slot->segment, segment, memory_order_relaxed); /* both released by settle() */
+	atomic_store_explicit(&slot->segment, segment, memory_order_relaxed); /* likewise */
 	atomic_store_explicit(&slot->head, head, memory_order_relaxed);
 	t->slot = slot;
 	resume(t);
@@ -309,9 +313,9 @@ static void report(struct ht_thread *t)
 		t->last_ticks = now > t->last_ticks ? now : t->last_ticks; /* written before it is published: never behind the reader */
 		mark(t, HT_CELL_TIME, t->last_ticks);
 	}
-	if (t->unreported) {
-		mark(t, HT_CELL_LOSS, t->unreported);
-		t->unreported = 0;
+	if (t->slot->unreported) {
+		mark(t, HT_CELL_LOSS, t->slot->unreported);
+		t->slot->unreported = 0;
 	}
 }
 
@@ -321,7 +325,7 @@ bool ht_thread_lose(struct ht_thread *t)
 		t->slot->begun += 2; /* not the doing of the call that is under way, if one is */
 		ht_bump(&t->slot->entered, 1);
 		ht_bump(&t->slot->lost, 1);
-		t->unreported++;
+		t->slot->unreported++;
 	} else {
 		atomic_fetch_add_explicit(&ht_gate.channel->unassigned_entered, 1, memory_order_relaxed);
 		atomic_fetch_add_explicit(&ht_gate.channel->unassigned_lost, 1, memory_order_relaxed);
@@ -408,7 +412,7 @@ static void give_up_outer(struct ht_thread *t)
 	t->limit = NULL; /* the slow way next, which puts it right and reports it */
 	ht_bump(&slot->lost, open);
 	slot->begun = ht_slot_sum(slot) - NOTHING_BEGUN;
-	t->unreported += open;
+	t->slot->unreported += open;
 }
 
 /* Sets the outer call aside, which is in the allocator, with nothing half written here. Not inside a realloc: its two rows stand together. */
@@ -426,7 +430,7 @@ static bool interrupt_outer(struct ht_thread *t, uintptr_t frame, const void *ca
 		.asked = slot->asked,
 		.side_address = slot->side_address,
 		.side_size = slot->side_size,
-		.context = t->context,
+		.context = slot->context,
 		.side_function = slot->side_function,
 		.calling = calling,
 		.function = t->function,
@@ -461,7 +465,7 @@ HT_NOINLINE void ht_thread_resume_outer(struct ht_thread *t)
 	ht_signal_fence();
 	t->caller = (const void *)(uintptr_t)outer->caller;
 	t->function = outer->function;
-	t->context = outer->context;
+	slot->context = outer->context;
 	t->side = outer->side;
 	t->throwing = outer->throwing;
 	slot->asked = outer->asked;
@@ -493,6 +497,29 @@ HT_NOINLINE bool ht_thread_reenter(struct ht_thread *t, uintptr_t frame, const v
 		return true;
 	t->limit = NULL;
 	return ht_thread_lose(t);
+}
+
+/* ---- memos ------------------------------------------------------------------------------------------------- */
+
+/* The slot's memo i; `found`: it had one. A new one is a segment from the pool, if memos have not had their share of it. */
+struct ht_memo *ht_thread_memo(struct ht_thread *t, uint32_t i, bool *found)
+{
+	struct ht_channel *ch = ht_gate.channel;
+	uint32_t segment = atomic_load_explicit(&t->slot->memo[i], memory_order_relaxed); /* the thread's own */
+
+	*found = segment != 0;
+	if (segment)
+		return (struct ht_memo *)segment_cells(segment - 1);
+	if (atomic_fetch_add_explicit(&ch->memo_count, 1, memory_order_relaxed) < ch->memo_limit) {
+		segment = pop_segment();
+		if (segment != HT_NONE) {
+			/* release: pairs with the acquire in collect/drain.c; nothing but the number */
+			atomic_store_explicit(&t->slot->memo[i], segment + 1, memory_order_release);
+			return (struct ht_memo *)segment_cells(segment);
+		}
+	}
+	atomic_fetch_sub_explicit(&ch->memo_count, 1, memory_order_relaxed);
+	return NULL;
 }
 
 /* ---- blocks allocated inside a call ------------------------------------------------------------------------ */

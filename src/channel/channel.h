@@ -4,14 +4,15 @@
  * Made by: collect/session.c, as a memfd.   Mapped by: agent/session.c, which keeps no descriptor.
  * docs/channel.md tells the whole protocol; it and this file change together.
  *
- *   +--------+--------+-------+-----------+-------+------------+---------------------+
- *   | header | images | slots | seg_next  | nodes | node index | segments of 16 KiB  |
- *   +--------+--------+-------+-----------+-------+------------+---------------------+
+ *   +--------+--------+-------+-----------+---------+-------+------------+---------------------+
+ *   | header | images | slots | seg_next  | modules | nodes | node index | segments of 16 KiB  |
+ *   +--------+--------+-------+-----------+---------+-------+------------+---------------------+
  *
  *   seg_next   for each segment the one that follows it, + 1, in a ring and in the free stack alike; 0: none
  *   slot       one per living thread: counters, and the head of its ring
  *   ring       the chain of segments a slot is writing; segment -> seg_next[segment] -> ...
  *   cell       16 bytes in a segment; an event is one cell, preceded by escape cells for what does not fit
+ *   module     executable memory of a loaded file, with its unwind information: what gives a pc its meaning
  *   node       one frame of the context tree: (parent, pc, kind, generation); a context is a node's number
  *
  * Always true:
@@ -42,6 +43,9 @@
 #define HT_SEGMENT_BYTES (HT_SEGMENT_CELLS * 16u)
 #define HT_SLOT_COUNT 32768u   /* a power of two; more threads alive at once are counted as unassigned */
 #define HT_IMAGE_RING 64u      /* descriptions of the latest images; the collector copies them out as they come */
+#define HT_MODULE_COUNT 16384u /* of all images together; code that finds no place is code without unwind information */
+#define HT_MEMOS 4u            /* remembered stacks of a slot, each a segment */
+#define HT_DEPTH_MAX 4096u     /* callers of a context; a deeper stack ends in HT_NODE_END, HT_CUT_DEPTH */
 #define HT_CALL_CELLS 32u      /* no call needs more cells: its own, those of one that interrupts it, and the segment's end */
 #define HT_NONE UINT32_MAX     /* no segment, no node */
 
@@ -202,17 +206,55 @@ enum ht_node_kind {
 	HT_NODE_CALLER = 0,   /* pc is a return address */
 	HT_NODE_FUNCTION = 1, /* pc is an enum ht_function; always the leaf */
 	HT_NODE_EXACT = 2,    /* pc is the interrupted instruction itself (signal frames) */
-	HT_NODE_END = 3,      /* the stack could not be followed further out; pc is the reason */
+	HT_NODE_END = 3,      /* the stack could not be followed further out; pc is an enum ht_cut */
+	HT_NODE_POINTER = 4,  /* as HT_NODE_CALLER, but found by a frame pointer: the frame inside it has no unwind information */
 };
 
-/* Node 0 is the root. Nodes 1 .. HT_FN_COUNT-1 are made by the collector: (root, function n), so that the number of a
- * function-only context is the function. `parent` is stored last, with release; it pairs with the acquire in
+/* Why a stack ends before its root. */
+enum ht_cut {
+	HT_CUT_DEPTH = 1,   /* HT_DEPTH_MAX callers */
+	HT_CUT_UNKNOWN = 2, /* no unwind information, and no frame pointer that leads on */
+	HT_CUT_POINTER = 3, /* what should be a frame lies outside the stack */
+	HT_CUT_TREE = 4,    /* no memory for more nodes, or to walk with */
+};
+
+/* Node 0 is the root. The collector makes nodes 1 .. HT_FN_COUNT-1: (root, function n), so that the number of a function-only
+ * context is the function; then node HT_CONTEXT_CUT: (root, end, HT_CUT_TREE), and for each function n node HT_CONTEXT_CUT + n
+ * below it, so that a context can be told that finds no node. `parent` is stored last, with release; it pairs with the acquire in
  * collect/contexts.c and in agent/context.c. */
 struct ht_node {
 	uint64_t pc;
-	_Atomic uint32_t parent; /* parent's number + 1; 0: this node is not there yet */
-	uint16_t generation;     /* of the set of loaded modules that gives pc its meaning */
-	uint16_t kind;
+	_Atomic uint32_t parent;   /* parent's number + 1; 0: this node is not there yet */
+	uint32_t meaning;          /* generation << 8 | enum ht_node_kind */
+	_Atomic uint32_t child[4]; /* hints: by some bits of their pc, the children found last; 0: none. The agents' own */
+};
+#define HT_CONTEXT_CUT ((uint32_t)HT_FN_COUNT)
+#define HT_NODES_MADE (2u * HT_FN_COUNT)
+#define HT_NODE_MEANING(generation, kind) ((uint32_t)(generation) << 8 | (uint32_t)(kind))
+#define HT_NODE_KIND(meaning) ((meaning) & 0xffu)
+#define HT_NODE_GENERATION(meaning) ((meaning) >> 8)
+#define HT_GENERATION_MAX ((1u << 24) - 1)
+
+/* ---- modules -----------------------------------------------------------------------------------------------
+ *
+ * state: FREE -> TAKING -> LIVE by the target, when code was loaded; LIVE -> GONE by the target, when it was unloaded; GONE -> FREE by
+ * the collector, as well as LIVE -> FREE when the image is gone. The upper 24 bits count as a slot's do. Each time something became LIVE
+ * or GONE, module_changes moves. The modules of an image form a list from its newest on, which one thread of it changes at a time. */
+enum ht_module_state { HT_MODULE_FREE = 0, HT_MODULE_TAKING = 1, HT_MODULE_LIVE = 2, HT_MODULE_GONE = 3 };
+
+struct ht_module {
+	_Atomic uint32_t state; /* as HT_SLOT_STATE; pairs with collect/modules.c and agent/modules.c */
+	_Atomic uint32_t next;  /* the next older one of the image, + 1 */
+	uint32_t image;
+	uint32_t generation; /* contexts of this generation with a pc in the range are this module's; from 1 */
+	uint64_t start, end; /* executable */
+	uint64_t offset;     /* of start in the file */
+	uint64_t unwind_at;  /* .eh_frame_hdr; 0: none */
+	uint64_t unwind_from, unwind_to; /* the readable memory it and .eh_frame lie in */
+	uint64_t loaded_ticks, unloaded_ticks;
+	uint64_t key; /* the target's own: how the loader tells it from others */
+	uint8_t build_id_len, build_id[39];
+	char path[128]; /* as the loader names it, NUL-terminated, cut if longer; empty: the program itself */
 };
 
 /* ---- threads ----------------------------------------------------------------------------------------------- */
@@ -247,9 +289,14 @@ struct ht_slot {
 	uint32_t side_function;
 	uint64_t asked; /* the size a throwing operator new was asked for */
 
-	/* the collector's word, and the writer's own: a call that another one interrupts, see agent/thread.c */
+	/* the collector's line; and what the writer seldom touches */
 	_Alignas(64) _Atomic uint64_t tail;
-	struct ht_outer {
+	_Atomic uint32_t memo[HT_MEMOS]; /* segments + 1 that hold the thread's remembered stacks; 0: none. Pairs with collect/drain.c */
+	uint32_t memo_clock; /* the writer's own, as what follows: counts changes of memos */
+	uint32_t context;    /* of a call whose real function may throw */
+	uint32_t unreported; /* calls lost since the last LOSS cell */
+
+	struct ht_outer { /* a call that another one interrupts, see agent/thread.c */
 		uint64_t inside, caller, asked, side_address, side_size;
 		uint32_t context, side_function;
 		uint8_t calling, function, side, throwing;
@@ -291,13 +338,17 @@ struct ht_channel {
 	uint32_t segment_count;
 	uint32_t node_capacity;
 	uint32_t node_index_mask; /* entries - 1 */
-	uint64_t images_at, slots_at, seg_next_at, nodes_at, node_index_at, segments_at;
+	uint32_t module_count;
+	uint32_t pad;
+	uint64_t images_at, slots_at, seg_next_at, modules_at, nodes_at, node_index_at, segments_at;
 
 	/* the collector's word to the target; read at every call */
 	_Alignas(64) _Atomic uint32_t recording; /* 1: events are wanted */
 	_Atomic uint32_t policy;                 /* enum ht_policy */
 	_Atomic uint32_t collector;              /* its tid, a robust futex: HT_OWNER_DIED when it is gone */
 	_Atomic uint32_t node_limit;             /* nodes below this have memory behind them */
+	_Atomic uint32_t module_limit;           /* likewise modules */
+	_Atomic uint32_t memo_limit;             /* memos of all threads together */
 
 	/* the pool of free segments: a stack of tag << 32 | (segment + 1); 0 in the low half: empty */
 	_Alignas(64) _Atomic uint64_t free_top;
@@ -310,15 +361,19 @@ struct ht_channel {
 	_Atomic uint32_t claims; /* changes of hands of slots: the collector looks for new threads when it moves */
 	_Atomic uint32_t node_count;
 	_Atomic uint32_t forked_children;
-	_Atomic uint64_t contexts_cut;      /* events whose context is the function alone because the tree was full */
+	_Atomic uint64_t contexts_cut;      /* events whose context has no callers because there was no memory for them */
 	_Atomic uint64_t unassigned_entered; /* calls of threads that found no slot; all lost */
 	_Atomic uint64_t unassigned_lost;
 	_Atomic uint64_t node_retries; /* insertions that another thread won */
+	_Atomic uint32_t module_top;     /* modules below this were in use once */
+	_Atomic uint32_t memo_count;     /* segments taken for memos, and not given back by the collector */
+	_Atomic uint32_t module_changes; /* the collector looks at the modules when it moves */
 };
 
 static_assert(sizeof(struct ht_cell) == 16, "docs/channel.md and this file change together");
-static_assert(sizeof(struct ht_node) == 16, "docs/channel.md and this file change together");
-static_assert(sizeof(struct ht_slot) == 192, "docs/channel.md and this file change together");
+static_assert(sizeof(struct ht_node) == 32, "docs/channel.md and this file change together");
+static_assert(sizeof(struct ht_module) == 256, "docs/channel.md and this file change together");
+static_assert(sizeof(struct ht_slot) == 256, "docs/channel.md and this file change together");
 static_assert(offsetof(struct ht_slot, state) == 64, "docs/channel.md and this file change together");
 static_assert(offsetof(struct ht_slot, tail) == 128, "docs/channel.md and this file change together");
 static_assert(sizeof(struct ht_image) == 1016, "docs/channel.md and this file change together");

@@ -16,12 +16,12 @@
 #include <stdlib.h>
 
 #define DEPTH_MAX 4200 /* frames of the deepest stack, its function and its end */
-#define AHEAD 32768u   /* nodes; 512 KiB */
+#define AHEAD 32768u   /* nodes; 1 MiB */
 
 int ht_contexts_init(struct ht_contexts *c, struct ht_session *s, struct ht_trace *t, struct ht_mappings *m,
 		     struct ht_err *err)
 {
-	*c = (struct ht_contexts){ .session = s, .trace = t, .modules = m };
+	*c = (struct ht_contexts){ .session = s, .trace = t, .mappings = m };
 	c->known = calloc(s->node_capacity, 1);
 	if (!c->known)
 		return ht_err_set(err, HT_ESYSTEM, "out of memory");
@@ -59,14 +59,15 @@ static bool read_node(const struct ht_contexts *c, uint32_t n, struct ht_meta_co
 {
 	const struct ht_node *node = &c->session->nodes[n];
 	/* acquire: pairs with the release in agent/context.c:make() */
-	uint32_t parent = atomic_load_explicit(&node->parent, memory_order_acquire);
+	uint32_t parent = atomic_load_explicit(&node->parent, memory_order_acquire), meaning;
 
 	ret->context = n;
 	ret->parent = parent - 1;
 	ret->pc = *(const volatile uint64_t *)&node->pc;
-	ret->kind = *(const volatile uint16_t *)&node->kind;
-	ret->generation = *(const volatile uint16_t *)&node->generation;
-	if (parent == 0 || ret->parent >= n || ret->kind > HT_NODE_END)
+	meaning = *(const volatile uint32_t *)&node->meaning;
+	ret->kind = HT_NODE_KIND(meaning);
+	ret->generation = HT_NODE_GENERATION(meaning);
+	if (parent == 0 || ret->parent >= n || ret->kind > HT_NODE_POINTER)
 		return false;
 	return ret->kind != HT_NODE_FUNCTION || (ret->pc > HT_FN_NONE && ret->pc < HT_FN_COUNT);
 }
@@ -83,13 +84,14 @@ bool ht_contexts_learn(struct ht_contexts *c, uint32_t context)
 			return false;
 	if (chain[0].kind != HT_NODE_FUNCTION)
 		return false;
+	ht_modules_read(c->mappings->modules); /* T1 in trace.h */
 	while (depth--) {
 		const struct ht_meta_context *m = &chain[depth];
 
 		ht_trace_put_context(c->trace, m);
 		c->known[m->context] = (uint8_t)(m->kind + 1);
-		if (m->kind == HT_NODE_CALLER || m->kind == HT_NODE_EXACT)
-			ht_mappings_want(c->modules, m->pc);
+		if (m->generation == 0 && (m->kind == HT_NODE_CALLER || m->kind == HT_NODE_EXACT || m->kind == HT_NODE_POINTER))
+			ht_mappings_want(c->mappings, m->pc);
 	}
 	return true;
 }

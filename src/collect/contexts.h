@@ -17,7 +17,7 @@
 struct ht_contexts {
 	struct ht_session *session;
 	struct ht_trace *trace;
-	struct ht_mappings *modules; /* told of each new pc */
+	struct ht_mappings *mappings; /* told of each new pc that no module of the loader's holds */
 	uint8_t *known;              /* of each node: 0, or enum ht_node_kind + 1 */
 	uint32_t limit;              /* the channel's node_limit */
 };

@@ -117,6 +117,31 @@ static bool take_segment(struct ht_drain *d, struct ht_ring *r, uint64_t head)
 	}
 }
 
+/* The thread has taken segments that are not part of its ring. */
+static void note_memos(struct ht_drain *d, struct ht_ring *r)
+{
+	const struct ht_slot *slot = slot_of(d, r);
+
+	for (uint32_t i = 0; i < HT_MEMOS; i++) {
+		/* acquire: pairs with the release in agent/thread.c:ht_thread_memo() */
+		uint32_t memo = atomic_load_explicit(&slot->memo[i], memory_order_acquire);
+
+		if (memo && !r->memo[i] && ht_pool_take(d->pool, memo - 1, r->slot))
+			r->memo[i] = memo;
+	}
+}
+
+static void give_memos(struct ht_drain *d, struct ht_ring *r)
+{
+	note_memos(d, r);
+	for (uint32_t i = 0; i < HT_MEMOS; i++) {
+		if (!r->memo[i])
+			continue;
+		ht_pool_give(d->pool, r->memo[i] - 1);
+		atomic_fetch_sub_explicit(&d->session->channel->memo_count, 1, memory_order_relaxed); /* a limit, not a promise */
+	}
+}
+
 static uint64_t follow(struct ht_drain *d, struct ht_ring *r)
 {
 	struct ht_slot *slot = slot_of(d, r);
@@ -132,6 +157,7 @@ static uint64_t follow(struct ht_drain *d, struct ht_ring *r)
 		if (!take_segment(d, r, head))
 			damage(d, r);
 	atomic_store_explicit(&slot->tail, r->at, memory_order_relaxed); /* for debuggers */
+	note_memos(d, r);
 	note_tid(d, r);
 	return r->at - from;
 }
@@ -258,6 +284,7 @@ static bool reap(struct ht_drain *d, struct ht_ring *r)
 	close_account(d, r);
 	if (r->segment != HT_NONE)
 		ht_pool_give(d->pool, r->segment);
+	give_memos(d, r);
 	if (r->known_tid && d->by_tid[r->known_tid] == r->slot + 1)
 		d->by_tid[r->known_tid] = 0;
 	d->of_slot[r->slot] = NULL;

@@ -129,7 +129,7 @@ static void tell(struct ht_mappings *m, const struct ht_mapping *mod, uint64_t c
 {
 	struct build_id id = { .len = 0 };
 
-	if (!mod->named)
+	if (!mod->named || ht_modules_tell(m->modules, m->image, mod->start, mod->end))
 		return;
 	if (change == HT_MODULE_MAPPED && mod->path[0] == '/')
 		read_build_id(m, mod, &id);
@@ -227,9 +227,11 @@ void ht_mappings_look(struct ht_mappings *m, uint64_t image)
 
 	if (image != m->image) {
 		forget(m);
+		ht_modules_forget(m->modules, (uint32_t)image);
 		m->image = image;
 	}
 	m->wanted = false;
+	ht_modules_read(m->modules);
 	snprintf(path, sizeof(path), "/proc/%d/maps", (int)m->pid);
 	ht_auto(file) FILE *maps = fopen(path, "re");
 	if (!maps)

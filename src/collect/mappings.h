@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "collect/modules.h"
 #include "collect/ticker.h"
 #include "collect/trace.h"
 
@@ -25,6 +26,7 @@ struct ht_mapping {
 struct ht_mappings {
 	struct ht_trace *trace;
 	const struct ht_ticker *ticker;
+	struct ht_modules *modules; /* what the target told itself is not told again */
 	pid_t pid;
 	uint64_t image;
 	struct ht_mapping *known; /* by address */

@@ -58,6 +58,7 @@ struct recording {
 	struct ht_ticker ticker;
 	struct ht_trace trace;
 	struct ht_contexts contexts;
+	struct ht_modules modules;
 	struct ht_mappings mappings;
 	struct ht_streams streams;
 	struct ht_gauge gauge;
@@ -265,6 +266,8 @@ static void turn_round(struct recording *r)
 	cells = ht_drain_round(&r->drain);
 	ht_pool_refill(&r->pool);
 	ht_contexts_refill(&r->contexts);
+	ht_modules_read(&r->modules);
+	ht_modules_refill(&r->modules);
 	if (r->streams.pending_rows > PENDING_ROWS_MAX)
 		flush(r);
 	if (now_ns - r->tick_ns >= TICK_NS) {
@@ -370,7 +373,9 @@ static int prepare_rings(struct recording *r, struct ht_err *err)
 {
 	int rc = ht_contexts_init(&r->contexts, &r->session, &r->trace, &r->mappings, err);
 
-	r->mappings = (struct ht_mappings){ .trace = &r->trace, .ticker = &r->ticker, .pid = r->launch.pid };
+	r->mappings = (struct ht_mappings){
+		.trace = &r->trace, .ticker = &r->ticker, .modules = &r->modules, .pid = r->launch.pid
+	};
 	r->images = (struct ht_images){
 		.session = &r->session, .trace = &r->trace, .ticker = &r->ticker, .pid = r->launch.pid
 	};
@@ -390,6 +395,8 @@ static int prepare_rings(struct recording *r, struct ht_err *err)
 		.images = &r->images,
 		.pid = r->launch.pid,
 	};
+	if (!rc)
+		rc = ht_modules_init(&r->modules, &r->session, &r->trace, err);
 	return rc ? rc : ht_drain_init(&r->drain, err);
 }
 
@@ -439,6 +446,7 @@ static void give_back(struct recording *r)
 	ht_gauge_fini(&r->gauge);
 	ht_contexts_fini(&r->contexts);
 	ht_mappings_fini(&r->mappings);
+	ht_modules_fini(&r->modules);
 	ht_trace_close(&r->trace);
 	ht_pool_fini(&r->pool);
 	ht_session_fini(&r->session);

@@ -3,7 +3,7 @@
  *
  * Called by: recording.c.
  *
- *   RLIMIT_AS, RLIMIT_FSIZE ──► how big? ──► memfd ──► sealed ──► mapped ──► header, nodes 1..32, robust futex
+ *   RLIMIT_AS, RLIMIT_FSIZE ──► how big? ──► memfd ──► sealed ──► mapped ──► header, first nodes, robust futex
  *
  * The target maps all of it, so it must fit beside what the target needs itself: under an address space limit
  * everything is halved until the mapping takes at most an eighth. Slots and the node index are hashed into, so
@@ -29,6 +29,7 @@
 #define PAGE 4096u
 #define SEGMENTS_MAX 16384u /* 256 MiB */
 #define INDEX_MAX (1u << 20)
+#define MEMO_SHARE 4 /* of the segments, at most one in so many remembers stacks */
 #define HALVINGS_MAX 8
 
 static uint64_t align_page(uint64_t v)
@@ -47,12 +48,14 @@ static struct ht_channel lay_out(unsigned halvings)
 		.segment_count = SEGMENTS_MAX >> halvings,
 		.node_capacity = index / 4 * 3,
 		.node_index_mask = index - 1,
+		.module_count = HT_MODULE_COUNT >> halvings,
 	};
 
 	c.images_at = align_page(sizeof(struct ht_channel));
 	c.slots_at = align_page(c.images_at + sizeof(struct ht_image) * HT_IMAGE_RING);
 	c.seg_next_at = align_page(c.slots_at + sizeof(struct ht_slot) * c.slot_count);
-	c.nodes_at = align_page(c.seg_next_at + sizeof(uint32_t) * c.segment_count);
+	c.modules_at = align_page(c.seg_next_at + sizeof(uint32_t) * c.segment_count);
+	c.nodes_at = align_page(c.modules_at + sizeof(struct ht_module) * c.module_count);
 	c.node_index_at = align_page(c.nodes_at + sizeof(struct ht_node) * c.node_capacity);
 	c.segments_at = align_page(c.node_index_at + sizeof(uint32_t) * index);
 	c.bytes = c.segments_at + (uint64_t)HT_SEGMENT_BYTES * c.segment_count;
@@ -119,11 +122,14 @@ static int open_memory(const struct ht_channel *c, struct ht_session *s, struct 
 	s->slot_count = c->slot_count;
 	s->segment_count = c->segment_count;
 	s->node_capacity = c->node_capacity;
+	s->module_count = c->module_count;
+	s->modules_at = c->modules_at;
 	s->nodes_at = c->nodes_at;
 	s->segments_at = c->segments_at;
 	s->images = (void *)((char *)s->channel + c->images_at);
 	s->slots = (void *)((char *)s->channel + c->slots_at);
 	s->seg_next = (void *)((char *)s->channel + c->seg_next_at);
+	s->modules = (void *)((char *)s->channel + c->modules_at);
 	s->nodes = (void *)((char *)s->channel + c->nodes_at);
 	s->segments = (void *)((char *)s->channel + c->segments_at);
 	return 0;
@@ -145,14 +151,22 @@ static int be_watched(struct ht_channel *channel, struct ht_err *err)
 	return 0;
 }
 
-static void make_function_nodes(struct ht_session *s)
+static void make_node(struct ht_session *s, uint32_t n, uint32_t parent, uint64_t pc, enum ht_node_kind kind)
 {
-	for (uint32_t n = 1; n < HT_FN_COUNT; n++) {
-		s->nodes[n].pc = n;
-		s->nodes[n].kind = HT_NODE_FUNCTION;
-		atomic_store_explicit(&s->nodes[n].parent, 1, memory_order_relaxed); /* released by start */
+	s->nodes[n].pc = pc;
+	s->nodes[n].meaning = HT_NODE_MEANING(0, kind);
+	atomic_store_explicit(&s->nodes[n].parent, parent + 1, memory_order_relaxed); /* released by start */
+}
+
+/* Contexts that need no tree. */
+static void make_nodes(struct ht_session *s)
+{
+	make_node(s, HT_CONTEXT_CUT, 0, HT_CUT_TREE, HT_NODE_END);
+	for (uint32_t fn = 1; fn < HT_FN_COUNT; fn++) {
+		make_node(s, fn, 0, fn, HT_NODE_FUNCTION);
+		make_node(s, HT_CONTEXT_CUT + fn, HT_CONTEXT_CUT, fn, HT_NODE_FUNCTION);
 	}
-	atomic_store_explicit(&s->channel->node_count, HT_FN_COUNT, memory_order_relaxed);
+	atomic_store_explicit(&s->channel->node_count, HT_NODES_MADE, memory_order_relaxed);
 }
 
 int ht_session_back(const struct ht_session *s, uint64_t at, uint64_t bytes, struct ht_err *err)
@@ -167,7 +181,7 @@ int ht_session_back(const struct ht_session *s, uint64_t at, uint64_t bytes, str
 
 static int fill(struct ht_session *s, const struct ht_channel *c, struct ht_err *err)
 {
-	int rc = ht_session_back(s, 0, c->nodes_at, err);
+	int rc = ht_session_back(s, 0, c->modules_at, err);
 
 	if (!rc)
 		rc = ht_session_back(s, c->node_index_at, c->segments_at - c->node_index_at, err);
@@ -176,7 +190,8 @@ static int fill(struct ht_session *s, const struct ht_channel *c, struct ht_err 
 	if (rc)
 		return rc;
 	*s->channel = *c;
-	make_function_nodes(s);
+	s->channel->memo_limit = c->segment_count / MEMO_SHARE;
+	make_nodes(s);
 	return be_watched(s->channel, err);
 }
 

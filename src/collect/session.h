@@ -19,13 +19,14 @@ struct ht_session {
 	int fd;
 	uint64_t id;
 	uint64_t bytes;
-	uint32_t slot_count, segment_count, node_capacity;
-	uint64_t nodes_at, segments_at;
+	uint32_t slot_count, segment_count, node_capacity, module_count;
+	uint64_t modules_at, nodes_at, segments_at;
 
 	struct ht_channel *channel;
 	struct ht_image *images;
 	struct ht_slot *slots;
 	_Atomic uint32_t *seg_next;
+	struct ht_module *modules;
 	struct ht_node *nodes;
 	struct ht_cell *segments;
 };

@@ -61,7 +61,13 @@ enum ht_loss_reason { HT_LOSS_NO_ROOM = 1, HT_LOSS_REENTERED = 2, HT_LOSS_DAMAGE
 
 enum ht_end_reason { HT_END_EXIT = 1, HT_END_SIGNAL = 2, HT_END_LIMIT = 3, HT_END_WRITE = 4, HT_END_ASKED = 5 };
 
-enum ht_context_kind { HT_CONTEXT_CALLER = 0, HT_CONTEXT_FUNCTION = 1, HT_CONTEXT_EXACT = 2, HT_CONTEXT_END = 3 };
+enum ht_context_kind {
+	HT_CONTEXT_CALLER = 0,
+	HT_CONTEXT_FUNCTION = 1,
+	HT_CONTEXT_EXACT = 2,
+	HT_CONTEXT_END = 3,
+	HT_CONTEXT_POINTER = 4,
+};
 
 enum ht_source {
 	HT_SOURCE_UNKNOWN = 0,

@@ -195,8 +195,7 @@ static void write_node(struct play *p)
 {
 	struct ht_node *node = &p->session.nodes[take(&p->in, 1) % p->session.node_capacity];
 
-	node->kind = (uint16_t)(take(&p->in, 1) % 8);
-	node->generation = (uint16_t)take(&p->in, 1);
+	node->meaning = HT_NODE_MEANING(take(&p->in, 1), take(&p->in, 1) % 8);
 	node->pc = take(&p->in, 4);
 	atomic_store(&node->parent, (uint32_t)take(&p->in, 2));
 }
