@@ -3,8 +3,7 @@
  *
  * elffile.h says which files are opened. What they hold is read through libelf, which maps them.
  *
- * Always true: an ELF descriptor is never used after its file was closed; a name of a section is believed only where
- * libelf found it terminated.
+ * Always true: an ELF descriptor is never used after its file was closed.
  */
 #include "inspect/elffile.h"
 
@@ -90,23 +89,6 @@ void ht_elffile_close(struct ht_elffile *f)
 
 /* ---- what is in it ----------------------------------------------------------------------------------------- */
 
-Elf_Scn *ht_elffile_section(const struct ht_elffile *f, const char *name)
-{
-	Elf_Scn *s = NULL;
-	size_t names;
-
-	if (elf_getshdrstrndx(f->elf, &names))
-		return NULL;
-	while ((s = elf_nextscn(f->elf, s))) {
-		GElf_Shdr h;
-		const char *n = gelf_getshdr(s, &h) ? elf_strptr(f->elf, names, h.sh_name) : NULL;
-
-		if (n && !strcmp(n, name))
-			return s;
-	}
-	return NULL;
-}
-
 bool ht_elffile_address(const struct ht_elffile *f, uint64_t offset, uint64_t *ret)
 {
 	uint64_t mask = ~(uint64_t)(PAGE_BYTES - 1);
@@ -117,7 +99,8 @@ bool ht_elffile_address(const struct ht_elffile *f, uint64_t offset, uint64_t *r
 	for (size_t i = 0; i < count; i++) {
 		GElf_Phdr p;
 
-		if (!gelf_getphdr(f->elf, (int)i, &p) || p.p_type != PT_LOAD || !(p.p_flags & PF_X))
+		if (!gelf_getphdr(f->elf, (int)i, &p) || p.p_type != PT_LOAD || !(p.p_flags & PF_X) ||
+		    p.p_memsz > UINT64_MAX - PAGE_BYTES)
 			continue;
 		if (offset < (p.p_offset & mask) || offset - (p.p_offset & mask) >= p.p_memsz + (p.p_offset & ~mask))
 			continue;
@@ -226,9 +209,7 @@ static bool find_by_link(const struct ht_elf_places *places, const struct ht_elf
 }
 
 bool ht_elffile_find_debug(const struct ht_elf_places *places, const struct ht_elffile *f, const char *path,
-			   struct ht_str build_id, struct ht_elffile *ret)
+			   struct ht_elffile *ret)
 {
-	if (find_by_build_id(places, build_id, ret))
-		return true;
-	return ht_elffile_is_open(f) && find_by_link(places, f, path, ret);
+	return find_by_build_id(places, f->build_id, ret) || find_by_link(places, f, path, ret);
 }

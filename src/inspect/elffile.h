@@ -40,13 +40,9 @@ struct ht_elf_places {
 int ht_elffile_open(const struct ht_elf_places *places, const char *path, struct ht_elffile *ret, struct ht_err *err);
 void ht_elffile_close(struct ht_elffile *f);
 
-/* The separate debug file of a module; false: none belongs to it. `f` may be closed (the module is gone): then only the
- * build-id leads to one. */
+/* The separate debug file of a module that stands at `path`; false: none belongs to it. */
 bool ht_elffile_find_debug(const struct ht_elf_places *places, const struct ht_elffile *f, const char *path,
-			   struct ht_str build_id, struct ht_elffile *ret);
-
-/* The section of that name, or NULL. */
-Elf_Scn *ht_elffile_section(const struct ht_elffile *f, const char *name);
+			   struct ht_elffile *ret);
 
 /* The address that the file gives to what lies at a file offset of an executable mapping; false: nothing does. */
 bool ht_elffile_address(const struct ht_elffile *f, uint64_t offset, uint64_t *ret);

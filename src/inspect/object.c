@@ -52,8 +52,6 @@ static bool has_lines(const struct ht_object *o)
 
 static void read_file(struct ht_object *o, const struct ht_elffile *f)
 {
-	if (!ht_elffile_is_open(f))
-		return;
 	if (!has_lines(o))
 		ht_units_open(&o->units, f);
 	if (!has_symbols(o))
@@ -65,18 +63,17 @@ void ht_object_open(struct ht_object *o, const struct ht_elf_places *places, con
 {
 	*o = (struct ht_object){ .file.fd = -1, .debug.fd = -1, .unproven = !build_id.len };
 	open_file(o, places, path, build_id, err);
-	if (ht_elffile_is_open(&o->file))
-		build_id = o->file.build_id;
-	if (ht_elffile_is_open(&o->file))
-		ht_units_open(&o->units, &o->file);
-	if (!has_lines(o) && ht_elffile_find_debug(places, &o->file, path, build_id, &o->debug))
+	if (!ht_elffile_is_open(&o->file))
+		return;
+	ht_units_open(&o->units, &o->file);
+	if (!has_lines(o) && ht_elffile_find_debug(places, &o->file, path, &o->debug))
 		read_file(o, &o->debug);
 	read_file(o, &o->file);
 	if (has_lines(o))
 		o->state = HT_OBJECT_GOOD;
 	else if (has_symbols(o))
 		o->state = HT_OBJECT_NO_LINES;
-	else if (o->state == HT_OBJECT_GOOD)
+	else
 		o->state = HT_OBJECT_NO_NAMES;
 }
 
@@ -216,13 +213,6 @@ static void put_scopes(struct ht_object *o, const struct ht_scopes *s, Dwarf_Die
 	}
 }
 
-static bool address_of(const struct ht_object *o, uint64_t offset, uint64_t *ret)
-{
-	if (ht_elffile_is_open(&o->file))
-		return ht_elffile_address(&o->file, offset, ret);
-	return ht_elffile_is_open(&o->debug) && ht_elffile_address(&o->debug, offset, ret);
-}
-
 void ht_object_put_frames(struct ht_object *o, uint64_t offset, bool exact, struct ht_buf *to)
 {
 	struct ht_unit *unit = NULL;
@@ -231,7 +221,7 @@ void ht_object_put_frames(struct ht_object *o, uint64_t offset, bool exact, stru
 
 	if (!exact)
 		offset--;
-	if (!address_of(o, offset, &address)) {
+	if (!ht_elffile_is_open(&o->file) || !ht_elffile_address(&o->file, offset, &address)) {
 		ht_buf_varint(to, 1);
 		put_frame(to, NULL, (struct place){ 0 }, false);
 		return;

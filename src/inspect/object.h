@@ -8,7 +8,9 @@
  *
  * Always true:
  *   O1  a file whose build-id is not the recorded one is not read any further
- *   O2  the work for an answer is bounded by the size of the files, the memory too; a damaged file gives less, not worse
+ *   O2  without the module's own file nothing is named: only its program headers tell which address of the file an
+ *       address of the process was, as a debug file made by objcopy has other ones
+ *   O3  the work for an answer is bounded by the size of the files, the memory too; a damaged file gives less, not worse
  */
 #ifndef HT_OBJECT_H
 #define HT_OBJECT_H
