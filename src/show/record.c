@@ -151,6 +151,7 @@ static void tell(const struct ht_recording_result *r, bool terminal)
 	if (terminal) {
 		ht_figure_bytes(size, r->bytes);
 		fprintf(stderr, "heaptap: %" PRIu64 " events, %s -> %s\n", r->calls, size, r->output);
+		fprintf(stderr, "heaptap: what leaks, and from where:  heaptap report %s\n", r->output);
 	}
 	if (terminal && r->forked_children)
 		fprintf(stderr, "heaptap: %u forked children ran unrecorded\n", r->forked_children);

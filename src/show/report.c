@@ -22,6 +22,7 @@
 
 #define PLACES_SHOWN 20
 #define FRAMES_SHOWN 12
+#define WARNINGS_SHOWN 5
 #define TEXT_BYTES 256
 
 enum { OPT_BY, OPT_LIMIT, OPT_FRAMES, OPT_JSON };
@@ -292,6 +293,29 @@ static int answer(struct report *r, struct ht_err *err)
 	return rc;
 }
 
+/* Which files could not tell names: what is shown without is shown as module and offset. */
+static void warn_of_names(const struct report *r)
+{
+	const char *const *warning;
+	size_t count = ht_symbols_warnings(r->symbols, &warning);
+
+	for (size_t i = 0; i < count && i < WARNINGS_SHOWN; i++)
+		ht_warn(r->path, "%s", warning[i]);
+	if (count > WARNINGS_SHOWN)
+		ht_warn(r->path, "%zu files more could not tell names", count - WARNINGS_SHOWN);
+}
+
+static void print_answer(struct report *r, bool json)
+{
+	warn_of_names(r);
+	if (json) {
+		print_json(r);
+		return;
+	}
+	print_summary(r);
+	print_places(r);
+}
+
 static int run(const struct ht_given *given)
 {
 	struct report r = { .path = given->word[0] };
@@ -305,14 +329,10 @@ static int run(const struct ht_given *given)
 		return status;
 	ht_answer_warn_of_losses(r.path, r.model);
 	status = ht_answer_status(r.model);
-	if (answer(&r, &err)) {
+	if (answer(&r, &err))
 		status = ht_complain(r.path, &err);
-	} else if (given->option[OPT_JSON]) {
-		print_json(&r);
-	} else {
-		print_summary(&r);
-		print_places(&r);
-	}
+	else
+		print_answer(&r, given->option[OPT_JSON]);
 	ht_ranking_fini(&r.ranking);
 	ht_places_fini(&r.places);
 	ht_symbols_close(r.symbols);

@@ -1,0 +1,93 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""report.py -- the oracle of tests/e2e/report.sh
+
+  report.py confession FILE MODULE < REPORTS    the places of MODULE in the reports (one JSON object a line, one for each
+                                                measure) are exactly those of the confession
+  report.py totals TRACE < REPORT               the totals are those of the second decoder's events
+
+Silent and 0 if so; else what differs, and 1.
+"""
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "decoder"))
+
+
+def confession(path, module):
+    expected = {}
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            measure, size, count, *frames = line.split()
+            expected.setdefault(measure, []).append((int(size), int(count), tuple(frames)))
+    wrong = []
+    for line in sys.stdin:
+        report = json.loads(line)
+        wanted = expected.pop(report["by"])
+        got = []
+        for site in report["sites"]:
+            if not os.path.basename(site["stack"][0]["module"] or "").startswith(module):
+                continue
+            depth = max(k for k in range(1, len(site["stack"]) + 1) if all(f["inlined"] for f in site["stack"][: k - 1]))
+            frames = ["%s:%s" % (f["function"].split("(")[0].split()[-1], f["line"]) for f in site["stack"][:depth]]
+            got.append((site["bytes"], site["count"], tuple(frames)))
+        if sorted(wanted) != sorted(got):
+            wrong.append("by %s: confessed %s, reported %s" % (report["by"], sorted(wanted), sorted(got)))
+        figures = [(s["bytes"], s["count"]) for s in report["sites"]]
+        if report["by"] in ("calls", "temporary"):
+            figures = [(count, size) for size, count in figures]
+        if figures != sorted(figures, reverse=True):
+            wrong.append("by %s: not sorted" % report["by"])
+    return wrong + ["not asked: %s" % measure for measure in expected]
+
+
+def totals(path):
+    import decode
+
+    trace = decode.load(path)
+    got = json.load(sys.stdin)["totals"]
+    live, now, peak, at, size, count = {}, 0, 0, 0, 0, 0
+    image = None
+    replay = decode.Replay(trace)
+    for event in replay.events():
+        if trace.image_of(event["thread"]) != image:
+            image, live, now = trace.image_of(event["thread"]), {}, 0
+        if event["event"] == "realloc":
+            born, asked = event["new_address"], event["new_size"]
+            gone = None if event["failed"] else event["old_address"]
+        elif event["event"] == "free":
+            born, asked, gone = None, None, event["address"]
+        else:
+            born, asked, gone = event["address"], event["size"], None
+        now -= live.pop(gone, 0)
+        if born is None:
+            continue
+        if event["event"] != "existing":
+            size, count = size + asked, count + 1
+        now += asked - live.pop(born, 0)
+        live[born] = asked
+        if now > peak:
+            peak, at = now, event["time_ns"]
+    expected = {"allocated_bytes": size, "allocated_count": count, "peak_bytes": peak, "peak_time_ns": at}
+    got["left_bytes"], expected["left_bytes"] = got["leaked_bytes"] + got["runtime_bytes"], sum(replay.live.values())
+    got["left_count"], expected["left_count"] = got["leaked_count"] + got["runtime_count"], len(replay.live)
+    return ["%s: %d, expected %d" % (key, got[key], expected[key]) for key in expected if got[key] != expected[key]]
+
+
+def main(arguments):
+    question = arguments[1:2]
+    if question == ["confession"] and len(arguments) == 4:
+        wrong = confession(*arguments[2:])
+    elif question == ["totals"] and len(arguments) == 3:
+        wrong = totals(arguments[2])
+    else:
+        print("usage: report.py confession FILE MODULE | totals TRACE", file=sys.stderr)
+        return 2
+    for line in wrong:
+        print(line)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))
