@@ -9,14 +9,14 @@ import os
 import struct
 import sys
 
-NAMES = ["calls", "skipped", "whole", "frames", "mismatches", "gave_up", "deepest"]
+NAMES = ["calls", "skipped", "whole", "frames", "mismatches", "gave_up", "deepest", "memo_same", "memo_other"]
 OPS = {"==": operator.eq, ">=": operator.ge, "<=": operator.le}
 
 
 def main():
     path, tests = sys.argv[1], sys.argv[2:]
     with open(path, "rb") as f:
-        numbers = struct.unpack("<23Q", f.read())
+        numbers = struct.unpack("<25Q", f.read())
     values = dict(zip(NAMES, numbers))
     reasons = {i: n for i, n in enumerate(numbers[len(NAMES):]) if n}
     values["cut"] = sum(reasons.values())

@@ -11,7 +11,7 @@
  *   sp      the caller's stack pointer after its call returns
  *
  * FILE holds the counters (struct counts), mapped, so that they are there however the process ends; images that follow by exec add to them.
- * FILE.bad tells the first mismatches in words. libunwind is opened privately: linked or preloaded, its copy of the exception interface would
+ * FILE.bad tells the first mismatches, and the first stack cut for each reason, in words. libunwind is opened privately: linked or preloaded, its copy of the exception interface would
  * become the program's. It allocates nothing through malloc; a call that comes while we are inside is counted as skipped.
  */
 #define UNW_LOCAL_ONLY
@@ -42,6 +42,8 @@ struct counts {
 	_Atomic uint64_t mismatches;
 	_Atomic uint64_t gave_up; /* libunwind failed further out than the first frame: equal as far as it went */
 	_Atomic uint64_t deepest;
+	_Atomic uint64_t memo_same; /* answers that were what a walk without memory gives */
+	_Atomic uint64_t memo_other;
 	_Atomic uint64_t cut[REASONS];
 };
 
@@ -138,7 +140,6 @@ static void tell(const struct stack *s, const char *what, uint32_t at, uint64_t 
 	char line[4096];
 	int n;
 
-	atomic_fetch_add(&counts->mismatches, 1);
 	if (atomic_fetch_add(&told, 1) >= TOLD)
 		return;
 	n = snprintf(line, sizeof(line), "%s at frame %u of %u, reason %u, sp %#" PRIx64 ": libunwind %#" PRIx64 "\n",
@@ -170,6 +171,12 @@ static int find_caller(unw_cursor_t *c, const struct stack *s)
 	return 0;
 }
 
+static void mismatch(const struct stack *s, const char *what, uint32_t at, uint64_t theirs)
+{
+	atomic_fetch_add(&counts->mismatches, 1);
+	tell(s, what, at, theirs);
+}
+
 static void compare(unw_cursor_t *c, const struct stack *s)
 {
 	unw_word_t ip = 0;
@@ -183,25 +190,26 @@ static void compare(unw_cursor_t *c, const struct stack *s)
 			return;
 		}
 		if (rc == 0) {
-			tell(s, "libunwind ended", i, ip);
+			mismatch(s, "libunwind ended", i, ip);
 			return;
 		}
 		lib.get(c, UNW_REG_IP, &ip);
 		atomic_fetch_add(&counts->frames, 1);
 		if (ip != s->pcs[i]) {
-			tell(s, "another address", i, ip);
+			mismatch(s, "another address", i, ip);
 			return;
 		}
 	}
 	if (s->reason) {
-		atomic_fetch_add(&counts->cut[s->reason % REASONS], 1);
+		if (atomic_fetch_add(&counts->cut[s->reason % REASONS], 1) == 0)
+			tell(s, "the first one cut for this reason", s->count, ip);
 		return;
 	}
 	atomic_fetch_add(&counts->whole, 1);
 	if (lib.step(c) > 0) {
 		lib.get(c, UNW_REG_IP, &ip);
 		if (ip)
-			tell(s, "libunwind goes on", s->count, ip);
+			mismatch(s, "libunwind goes on", s->count, ip);
 	}
 }
 
@@ -232,4 +240,26 @@ void heaptap_check_stack(const uint64_t *pcs, uint32_t count, uint32_t reason, u
 		atomic_fetch_add(&counts->skipped, 1);
 	inside = 0;
 	errno = error;
+}
+
+/* The agent compared what it remembered with a walk that remembers nothing. */
+__attribute__((visibility("default"))) void heaptap_check_memo(uint32_t same, uint32_t at, uint64_t remembered,
+							       uint64_t walked);
+void heaptap_check_memo(uint32_t same, uint32_t at, uint64_t remembered, uint64_t walked)
+{
+	char line[200];
+	int n;
+
+	if (!counts)
+		return;
+	if (same) {
+		atomic_fetch_add(&counts->memo_same, 1);
+		return;
+	}
+	if (atomic_fetch_add(&counts->memo_other, 1) >= TOLD)
+		return;
+	n = snprintf(line, sizeof(line), "memo: frame %u is %#" PRIx64 ", a walk finds %#" PRIx64 "\n", at, remembered,
+		     walked);
+	if (write(bad_fd, line, (size_t)n) < 0)
+		return;
 }
