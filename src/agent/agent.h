@@ -3,8 +3,8 @@
  *
  * Called by: hooks.c and operators.c for every allocation call of the program.
  *
- *   hook ──► gate.active? ──no──► the next function in lookup order (a tail call; nothing else happens)
- *               │ yes
+ *   hook ──► door? ──dormant──► the next function in lookup order (a tail call; nothing else happens)
+ *            │ active      └─look──► ht_start: a new image, or a forked child, finds out what it is
  *               ▼
  *      ht_call_enter ──► real call ──► ht_record_* (stamp, cells, publish) ──► return to the program
  *               │                         a free is recorded before the real call
@@ -15,7 +15,7 @@
  *   A2  `inside` is the frame of the hook whose call is recorded now; a call that the allocator makes inside is one with it, and
  *       one that a signal handler makes there sets it aside (`interrupted`) and puts it back when it is done
  *   A3  room for all cells of a call is had before the real call is made
- *   A4  ht_gate lies in a page that a forked child sees as zeros: a child is dormant from its first instruction on
+ *   A4  ht_door lies in a page that a forked child sees as zeros, which is HT_DOOR_LOOK: a child knows that it is one, whoever made it
  *
  * The state is zero when the library is mapped, needs no relocation, and is filled by session.c.
  */
@@ -34,10 +34,21 @@
 /* The compiler may not move memory accesses across; against the thread's own signal handlers that is all it takes. */
 #define ht_signal_fence() atomic_signal_fence(memory_order_seq_cst)
 
+/* What a hook looks at first. */
+enum ht_door_state { HT_DOOR_LOOK = 0, HT_DOOR_ACTIVE = 1, HT_DOOR_DORMANT = 2 };
+
+/* A page of its own: A4. */
+struct ht_door {
+	_Atomic uint8_t state;   /* enum ht_door_state */
+	_Atomic uint8_t looking; /* somebody is in ht_start; others pass meanwhile */
+	uint8_t pad[4096 - 2];
+};
+extern struct ht_door ht_door;
+
+/* Where this image's session is. A forked child has it from its parent, but for the image. */
 struct ht_gate {
-	uint8_t active; /* events are recorded */
-	uint8_t tsc;    /* stamps are rdtsc */
-	uint8_t glibc;  /* blocks carry glibc's chunk header */
+	uint8_t tsc;   /* stamps are rdtsc */
+	uint8_t glibc; /* blocks carry glibc's chunk header */
 	uint8_t stacks, free_stacks;
 	uint32_t image;
 	struct ht_channel *channel;
@@ -49,7 +60,6 @@ struct ht_gate {
 	uint64_t stack_top;          /* of the first thread's stack */
 	_Atomic uint32_t generation; /* moves before the set of loaded modules changes; from 1 */
 	_Atomic uint32_t modules;    /* the newest module of this image in the channel's table, + 1 */
-	uint8_t pad[4096 - 80];
 };
 extern struct ht_gate ht_gate;
 
@@ -123,8 +133,25 @@ const struct r_debug *ht_next_debug(void); /* the loader's list of what it has m
 /* Enters what the loader has mapped into the channel's table, and whatever it maps and unmaps from now on. */
 void ht_loader_begin(void);
 
-/* The first call of each function comes here: resolves, joins the session if there is one. ht_next[function] is callable afterwards. */
+/* The first call of each function comes here, and every call while the door says LOOK: resolves, joins the session if there is one.
+ * ht_next[function] is callable afterwards. */
 void ht_start(enum ht_function function);
+
+/* fork.c. A child that fork made is another image of the session, or of none. */
+void ht_fork_watch(void);                /* the image has joined: its forks are of interest */
+enum ht_door_state ht_fork_adopt(void);  /* this process is a child that nobody has looked at yet */
+
+/* session.c. Takes the next image number; the description is the caller's to fill, then to be announced. NULL: the collector is too far
+ * behind, and was told so. */
+struct ht_image *ht_session_announce(struct ht_channel *ch, uint32_t *ret);
+void ht_session_announced(struct ht_image *image, uint32_t number);
+bool ht_session_same_pids(const struct ht_channel *ch); /* a pid is the same process here and to the collector */
+
+static inline unsigned ht_door_state(void)
+{
+	/* relaxed: what ACTIVE stands for was written before there were other threads, or is theirs to find out */
+	return atomic_load_explicit(&ht_door.state, memory_order_relaxed);
+}
 
 /* One instruction, so that a signal handler on this thread never sees half of it. x86-64 stores are not reordered with earlier
  * stores: for `head` this is the release that pairs with the acquire in collect/drain.c. */

@@ -8,7 +8,7 @@
  *   allocated / reallocated / freed
  *
  * Always true: H1  begin and end run in the frame of the same hook; H2  a call that the thread has left by a jump (its frame is no
- * longer in `inside`) records nothing more: ht_thread_reenter has counted it as lost.
+ * longer in `inside`) records nothing more: ht_thread_reenter has counted it as lost. Nor does one that a fork copied into the child.
  */
 #ifndef HT_HOOKS_H
 #define HT_HOOKS_H
@@ -51,7 +51,7 @@ HT_INLINE void ht_hook_call(struct ht_hook *h, enum ht_calling how)
 HT_INLINE bool ht_hook_returned(struct ht_hook *h)
 {
 	ht_signal_fence();
-	if (ht_likely(h->recorded && h->thread->inside == h->frame)) {
+	if (ht_likely(h->recorded && h->thread->inside == h->frame) && ht_likely(ht_door_state() != HT_DOOR_LOOK)) {
 		h->thread->calling = HT_CALLING_NOT;
 		ht_signal_fence();
 		return true;
@@ -178,13 +178,17 @@ HT_INLINE void ht_hook_freed(struct ht_hook *h, void *p)
 	static HT_NOINLINE __attribute__((cold)) type first_##name parameters                                          \
 	{                                                                                                              \
 		ht_start(fn);                                                                                          \
-		return name arguments;                                                                                 \
+		if (ht_door_state() == HT_DOOR_ACTIVE)                                                                 \
+			return traced_##name arguments;                                                                \
+		return HT_NEXT(type, fn, parameters) arguments;                                                        \
 	}                                                                                                              \
 	HT_EXPORT type name parameters                                                                                 \
 	{                                                                                                              \
-		if (ht_unlikely(!ht_next[fn]))                                                                         \
+		unsigned state = ht_door_state();                                                                      \
+                                                                                                                       \
+		if (ht_unlikely(!ht_next[fn]) || ht_unlikely(state < HT_DOOR_ACTIVE))                                  \
 			return first_##name arguments;                                                                 \
-		if (ht_unlikely(ht_gate.active))                                                                       \
+		if (ht_unlikely(state == HT_DOOR_ACTIVE))                                                              \
 			return traced_##name arguments;                                                                \
 		return HT_NEXT(type, fn, parameters) arguments;                                                        \
 	}                                                                                                              \

@@ -178,8 +178,8 @@ __attribute__((used)) void ht_loader_changed(void)
 {
 	const struct r_debug *debug = ht_next_debug();
 
-	if (!ht_gate.channel)
-		return; /* a forked child */
+	if (ht_door_state() != HT_DOOR_ACTIVE)
+		return; /* nobody records; a forked child that will be enters all of them then */
 	for (uint32_t space = 0; debug && space < SPACES_MAX; space++, debug = next_space(debug))
 		if (debug->r_state != RT_CONSISTENT)
 			return;

@@ -25,7 +25,7 @@ __attribute__((used)) int ht_personality(int version, int actions, uint64_t clas
 	(void)class;
 	(void)exception;
 	(void)context;
-	if (actions & PHASE_CLEANUP && t->inside && t->throwing) {
+	if (actions & PHASE_CLEANUP && t->inside && t->throwing && ht_door_state() != HT_DOOR_LOOK) {
 		t->calling = HT_CALLING_NOT;
 		ht_signal_fence();
 		if (t->side)

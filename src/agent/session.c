@@ -4,10 +4,11 @@
  * Called by: the first call of each hook, and the constructor, whichever comes first. docs/channel.md, section 1.
  *
  *   HEAPTAP_SESSION=PID:FD:SESSION ──► /proc/PID/fd/FD is our memfd? ──► map, close ──► is it mine? ──► describe the image ──► active
+ *        a forked child that makes its first call comes here too, and goes to fork.c
  *        any "no" on the way: unmapped, dormant for ever, not a word
  *
- * Always true: no descriptor stays open; a process whose pid is not the session's target stays dormant; nothing is active before this
- * library was relocated (its thread-local storage has no place before).
+ * Always true: no descriptor stays open; a process that its session does not want (another than the target, if children that exec are
+ * not followed; one whose pid means something else to the collector) stays dormant; nothing is active before this library was relocated (its thread-local storage has no place before).
  */
 #include "agent/agent.h"
 
@@ -17,15 +18,14 @@
 #define MADV_DONTDUMP_ 16
 #define MADV_WIPEONFORK_ 18
 
-struct ht_gate ht_gate __attribute__((aligned(4096)));
-static_assert(sizeof(struct ht_gate) == 4096, "the page that a fork wipes holds the gate and nothing else");
+struct ht_door ht_door __attribute__((aligned(4096)));
+static_assert(sizeof(struct ht_door) == 4096, "the page that a fork wipes holds the door and nothing else");
+struct ht_gate ht_gate;
 
 /* Differ until the loader has relocated us. */
 static volatile const void *volatile relocated = &relocated;
 
-static atomic_uint started;
-static struct ht_channel *counted_in; /* for the child of a fork, which sees ht_gate as zeros */
-static bool is_child;
+static bool started; /* this image has looked for its session; a forked child finds it set */
 
 struct address {
 	uint32_t pid, fd;
@@ -149,15 +149,23 @@ static void *map(int fd, uint64_t bytes)
 	return p < 0 && p > -4096 ? NULL : (void *)p;
 }
 
-/* The whole channel, if it is the session that `a` names and this process is its target. */
+/* The environment names the session, so whoever has it there was started by one of the session's processes. Whether that is enough is the
+ * user's choice; the target itself, whatever it executes, is always wanted. */
+static bool is_wanted(const struct ht_channel *ch)
+{
+	/* relaxed: a session that is over does not come back */
+	return atomic_load_explicit(&ch->recording, memory_order_relaxed) &&
+	       (ch->target_pid == ht_sys_getpid() || ch->flags & HT_SESSION_FOLLOW_EXEC) && ht_session_same_pids(ch);
+}
+
+/* The whole channel, if it is the session that `a` names and this process is one of its own. */
 static struct ht_channel *map_channel(const struct address *a)
 {
 	int fd = open_channel(a);
 	struct ht_channel *ch = fd < 0 ? NULL : map(fd, 4096);
 	uint64_t bytes = 0;
 
-	if (ch && ch->magic == HT_CHANNEL_MAGIC && ch->version == HT_CHANNEL_VERSION && ch->session == a->session &&
-	    ch->target_pid == ht_sys_getpid())
+	if (ch && ch->magic == HT_CHANNEL_MAGIC && ch->version == HT_CHANNEL_VERSION && ch->session == a->session && is_wanted(ch))
 		bytes = ch->bytes;
 	if (ch)
 		ht_syscall3(HT_SYS_munmap, (long)ch, 4096, 0);
@@ -171,20 +179,35 @@ static struct ht_channel *map_channel(const struct address *a)
 
 /* ---- joining it -------------------------------------------------------------------------------------------- */
 
-static void on_fork_in_child(void)
+bool ht_session_same_pids(const struct ht_channel *ch)
 {
-	if (counted_in && !is_child)
-		atomic_fetch_add_explicit(&counted_in->forked_children, 1, memory_order_relaxed);
-	is_child = true; /* its own children are not the target's */
+	char mine[HT_NAMESPACE_BYTES];
+	long n = ht_sys_readlink("/proc/self/ns/pid", mine, sizeof(mine));
+
+	for (long i = 0; i < n; i++)
+		if (mine[i] != ch->pid_namespace[i])
+			return false;
+	return true; /* without /proc nothing was unshared since it was there */
 }
 
-static void count_forks(struct ht_channel *ch)
+struct ht_image *ht_session_announce(struct ht_channel *ch, uint32_t *ret)
 {
-	int (*register_atfork)(void (*)(void), void (*)(void), void (*)(void), void *) = ht_next_symbol("__register_atfork");
+	/* relaxed: how far the collector is behind, about; the ring has twice that room */
+	uint32_t behind = atomic_load_explicit(&ch->images, memory_order_relaxed) -
+			  atomic_load_explicit(&ch->images_taken, memory_order_relaxed);
 
-	counted_in = ch;
-	if (register_atfork)
-		register_atfork(NULL, NULL, on_fork_in_child, NULL);
+	if (behind >= HT_IMAGES_AHEAD) {
+		atomic_fetch_add_explicit(&ch->unheard, 1, memory_order_relaxed);
+		return NULL;
+	}
+	*ret = atomic_fetch_add_explicit(&ch->images, 1, memory_order_relaxed) + 1;
+	return (struct ht_image *)((char *)ch + ch->images_at) + *ret % HT_IMAGE_RING;
+}
+
+void ht_session_announced(struct ht_image *image, uint32_t number)
+{
+	/* release: pairs with the acquire in collect/images.c */
+	atomic_store_explicit(&image->number, number + 1, memory_order_release);
 }
 
 static void read_command(char *to, size_t room)
@@ -197,41 +220,54 @@ static void read_command(char *to, size_t room)
 	to[got > 0 ? got : 0] = 0;
 }
 
-static void describe(struct ht_channel *ch, uint32_t number, enum ht_image_status status, const struct ht_next_facts *facts)
+static uint32_t describe(struct ht_channel *ch, enum ht_image_status status, const struct ht_next_facts *facts)
 {
-	struct ht_image *image = (struct ht_image *)((char *)ch + ch->images_at) + number % HT_IMAGE_RING;
+	uint32_t number;
+	struct ht_image *image = ht_session_announce(ch, &number);
 	long n;
 
+	if (!image)
+		return 0;
+	ht_gate.image = number;
+	if (status == HT_IMAGE_RECORDING && ht_gate.stacks)
+		ht_loader_begin(); /* its modules are told before it is */
 	image->status = status;
 	image->pid = ht_sys_getpid();
 	image->glibc = facts->glibc;
 	image->ticks = ht_ticks();
+	image->fork_ticks = 0;
+	image->parent = 0;
 	n = ht_sys_readlink("/proc/self/exe", image->exe, sizeof(image->exe) - 1);
 	image->exe[n > 0 ? n : 0] = 0;
 	copy(image->allocator, sizeof(image->allocator), facts->allocator);
 	read_command(image->command, sizeof(image->command));
-	/* release: pairs with the acquire in collect/images.c */
-	atomic_store_explicit(&image->number, number + 1, memory_order_release);
+	ht_session_announced(image, number);
+	return number;
 }
 
-static void join(void)
+static enum ht_image_status status_of(const struct ht_next_facts *facts)
+{
+	if (!ht_next[HT_FN_MALLOC] || !ht_next[HT_FN_FREE])
+		return HT_IMAGE_NO_LIBC;
+	if (facts->own)
+		return HT_IMAGE_OWN_ALLOCATOR;
+	return ht_syscall3(HT_SYS_madvise, (long)&ht_door, sizeof(ht_door), MADV_WIPEONFORK_) < 0 ? HT_IMAGE_NO_WIPE
+												   : HT_IMAGE_RECORDING;
+}
+
+static enum ht_door_state join(void)
 {
 	struct ht_next_facts facts = ht_next_facts();
-	enum ht_image_status status = HT_IMAGE_RECORDING;
+	enum ht_image_status status;
 	struct ht_channel *ch;
 	struct address a;
 
 	if (!read_address(&a))
-		return;
+		return HT_DOOR_DORMANT;
 	ch = map_channel(&a);
 	if (!ch)
-		return;
-	if (!ht_next[HT_FN_MALLOC] || !ht_next[HT_FN_FREE])
-		status = HT_IMAGE_NO_LIBC;
-	else if (facts.own)
-		status = HT_IMAGE_OWN_ALLOCATOR;
-	else if (ht_syscall3(HT_SYS_madvise, (long)&ht_gate, sizeof(ht_gate), MADV_WIPEONFORK_) < 0)
-		status = HT_IMAGE_NO_WIPE;
+		return HT_DOOR_DORMANT;
+	status = status_of(&facts);
 	ht_gate.tsc = ch->clock == HT_CLOCK_TSC;
 	ht_gate.glibc = facts.glibc;
 	ht_gate.stacks = ch->flags & HT_SESSION_STACKS ? 1 : 0;
@@ -242,15 +278,12 @@ static void join(void)
 	ht_gate.nodes = (struct ht_node *)((char *)ch + ch->nodes_at);
 	ht_gate.node_index = (_Atomic uint32_t *)((char *)ch + ch->node_index_at);
 	ht_gate.segments = (struct ht_cell *)((char *)ch + ch->segments_at);
-	ht_gate.image = atomic_fetch_add_explicit(&ch->images, 1, memory_order_relaxed) + 1;
-	if (status == HT_IMAGE_RECORDING && ht_gate.stacks)
-		ht_loader_begin();
-	describe(ch, ht_gate.image, status, &facts);
-	if (status != HT_IMAGE_RECORDING)
-		return;
-	count_forks(ch);
+	ht_gate.image = describe(ch, status, &facts);
+	if (!ht_gate.image || status != HT_IMAGE_RECORDING)
+		return HT_DOOR_DORMANT;
+	ht_fork_watch();
 	/* acquire: pairs with the release in collect/session.c, after which the whole channel is laid out */
-	ht_gate.active = atomic_load_explicit(&ch->recording, memory_order_acquire) == 1;
+	return atomic_load_explicit(&ch->recording, memory_order_acquire) ? HT_DOOR_ACTIVE : HT_DOOR_DORMANT;
 }
 
 /* ---- starting ---------------------------------------------------------------------------------------------- */
@@ -273,14 +306,19 @@ static void *substitute(enum ht_function fn)
 
 HT_NOINLINE void ht_start(enum ht_function fn)
 {
-	unsigned before = 0;
+	enum ht_door_state state;
 
 	ht_next_resolve();
 	if (!ht_next[fn])
 		ht_next[fn] = substitute(fn);
-	if (relocated == &relocated &&
-	    atomic_compare_exchange_strong_explicit(&started, &before, 1, memory_order_relaxed, memory_order_relaxed))
-		join();
+	/* relaxed: what is behind the door is this thread's, or was there before the others */
+	if (relocated != &relocated || ht_door_state() != HT_DOOR_LOOK ||
+	    atomic_exchange_explicit(&ht_door.looking, 1, memory_order_relaxed))
+		return;
+	state = started ? ht_fork_adopt() : join();
+	started = true;
+	ht_signal_fence();
+	atomic_store_explicit(&ht_door.state, (uint8_t)state, memory_order_relaxed);
 }
 
 __attribute__((constructor)) static void start(void)

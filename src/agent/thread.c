@@ -151,7 +151,8 @@ static uint32_t take_segment(struct ht_thread *t)
 static struct ht_slot *find_slot(uint64_t tp, bool fresh, uint32_t *word)
 {
 	uint32_t mask = ht_gate.channel->slot_count - 1;
-	uint32_t home = (uint32_t)((tp * 0x9e3779b97f4a7c15ull) >> 40);
+	/* forked children have their parent's thread pointers */
+	uint32_t home = (uint32_t)(((tp ^ (uint64_t)ht_gate.image << 32) * 0x9e3779b97f4a7c15ull) >> 40);
 
 	for (uint32_t i = 0; i < SLOT_PROBES; i++) {
 		struct ht_slot *slot = &ht_gate.slots[(home + i) & mask];
@@ -203,6 +204,8 @@ static void settle(struct ht_thread *t, uint64_t tp)
 	struct ht_slot *slot = t->slot;
 	uint32_t word = atomic_load_explicit(&slot->state, memory_order_relaxed); /* ours while TAKING */
 
+	uint32_t number = (uint32_t)(slot - ht_gate.slots);
+
 	t->memo = NULL;
 	slot->unreported = 0;
 	slot->tid = ht_sys_gettid();
@@ -211,7 +214,9 @@ static void settle(struct ht_thread *t, uint64_t tp)
 	emit_thread(t, slot->tid);
 	/* release: pairs with the acquire in collect/drain.c and in seize_slot */
 	atomic_store_explicit(&slot->state, HT_SLOT_NEXT(word, HT_SLOT_LIVE), memory_order_release);
-	atomic_fetch_add_explicit(&ht_gate.channel->claims, 1, memory_order_release); /* pairs with collect/drain.c */
+	/* release: both pair with collect/drain.c:look_for_slots() */
+	atomic_fetch_or_explicit(&ht_gate.channel->claimed[number / 64], 1ull << number % 64, memory_order_release);
+	atomic_fetch_add_explicit(&ht_gate.channel->claims, 1, memory_order_release);
 }
 
 static void link_segment(struct ht_thread *t, uint32_t segment)
@@ -337,7 +342,8 @@ bool ht_thread_lose(struct ht_thread *t)
 HT_NOINLINE bool ht_thread_make_room(struct ht_thread *t)
 {
 	if (session_is_over()) {
-		ht_gate.active = 0;
+		/* relaxed: whoever sees it late comes here too */
+		atomic_store_explicit(&ht_door.state, HT_DOOR_DORMANT, memory_order_relaxed);
 		ht_call_done(t);
 		return false;
 	}

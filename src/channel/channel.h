@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* channel.h -- the shared memory between one traced process and its collector
+/* channel.h -- the shared memory between the traced processes of one session and their collector
  *
  * Made by: collect/session.c, as a memfd.   Mapped by: agent/session.c, which keeps no descriptor.
  * docs/channel.md tells the whole protocol; it and this file change together.
@@ -42,7 +42,10 @@
 #define HT_SEGMENT_CELLS 1024u
 #define HT_SEGMENT_BYTES (HT_SEGMENT_CELLS * 16u)
 #define HT_SLOT_COUNT 32768u   /* a power of two; more threads alive at once are counted as unassigned */
-#define HT_IMAGE_RING 64u      /* descriptions of the latest images; the collector copies them out as they come */
+#define HT_SLOT_WORDS (HT_SLOT_COUNT / 64)
+#define HT_IMAGE_RING 1024u    /* descriptions of the latest images; the collector copies them out as they come */
+#define HT_IMAGES_AHEAD 512u   /* no image joins while the collector is so many behind */
+#define HT_NAMESPACE_BYTES 32u
 #define HT_MODULE_COUNT 16384u /* of all images together; code that finds no place is code without unwind information */
 #define HT_MEMOS 4u            /* remembered stacks of a slot, each a segment */
 #define HT_DEPTH_MAX 4096u     /* callers of a context; a deeper stack ends in HT_NODE_END, HT_CUT_DEPTH */
@@ -62,6 +65,8 @@ enum ht_clock { HT_CLOCK_TSC = 1, HT_CLOCK_MONOTONIC = 2 };
 enum ht_session_flag {
 	HT_SESSION_STACKS = 1u << 0,      /* contexts hold callers; off: the function only */
 	HT_SESSION_FREE_STACKS = 1u << 1, /* also for frees */
+	HT_SESSION_FOLLOW_FORK = 1u << 2, /* children made by fork are recorded, until they exec */
+	HT_SESSION_FOLLOW_EXEC = 1u << 3, /* any image that finds the session is: children that exec, and what they start */
 };
 
 /* The function a call came in by. The order is the trace format's (docs/trace-format.md, section 6). */
@@ -313,12 +318,16 @@ enum ht_image_status {
 	HT_IMAGE_NO_LIBC = 4,       /* no allocator was found behind the agent */
 };
 
+/* One program in one process: it begins with the start of the process, an exec, or a fork. */
 struct ht_image {
 	_Atomic uint32_t number; /* image number + 1, stored last with release; 0: empty. Pairs with collect/images.c */
 	uint32_t status;
 	uint32_t pid;
 	uint32_t glibc;  /* 1: blocks have glibc's headers, so that place is known */
 	uint64_t ticks;  /* when the agent joined */
+	uint64_t fork_ticks; /* of a forked image: what its heap holds, the heap of `parent` held at some moment from here to `ticks` */
+	uint32_t parent; /* the image it was forked from, whose program it runs: the texts below are empty; 0: it was not */
+	uint32_t pad;
 	char exe[256];   /* NUL-terminated, cut if longer */
 	char allocator[256]; /* the module that serves malloc */
 	char command[480];   /* arguments, each with its NUL, cut if longer */
@@ -341,6 +350,7 @@ struct ht_channel {
 	uint32_t module_count;
 	uint32_t pad;
 	uint64_t images_at, slots_at, seg_next_at, modules_at, nodes_at, node_index_at, segments_at;
+	char pid_namespace[HT_NAMESPACE_BYTES]; /* the collector's, as /proc/self/ns/pid names it: pids mean the same to both */
 
 	/* the collector's word to the target; read at every call */
 	_Alignas(64) _Atomic uint32_t recording; /* 1: events are wanted */
@@ -356,7 +366,7 @@ struct ht_channel {
 	_Atomic uint32_t room;       /* futex: bumped when segments come free */
 	_Atomic uint32_t waiters;    /* threads that sleep on room */
 
-	/* what the target says about itself */
+	/* what the targets say about themselves */
 	_Alignas(64) _Atomic uint32_t images;
 	_Atomic uint32_t claims; /* changes of hands of slots: the collector looks for new threads when it moves */
 	_Atomic uint32_t node_count;
@@ -368,6 +378,11 @@ struct ht_channel {
 	_Atomic uint32_t module_top;     /* modules below this were in use once */
 	_Atomic uint32_t memo_count;     /* segments taken for memos, and not given back by the collector */
 	_Atomic uint32_t module_changes; /* the collector looks at the modules when it moves */
+	_Atomic uint32_t unheard;      /* images that did not join: the ring of descriptions was full */
+	_Atomic uint32_t images_taken; /* the collector's: images up to here were copied out */
+
+	/* a bit for each slot that changed hands; set by its thread, cleared by the collector before it looks at the slot */
+	_Alignas(64) _Atomic uint64_t claimed[HT_SLOT_WORDS];
 };
 
 static_assert(sizeof(struct ht_cell) == 16, "docs/channel.md and this file change together");
@@ -376,10 +391,10 @@ static_assert(sizeof(struct ht_module) == 256, "docs/channel.md and this file ch
 static_assert(sizeof(struct ht_slot) == 256, "docs/channel.md and this file change together");
 static_assert(offsetof(struct ht_slot, state) == 64, "docs/channel.md and this file change together");
 static_assert(offsetof(struct ht_slot, tail) == 128, "docs/channel.md and this file change together");
-static_assert(sizeof(struct ht_image) == 1016, "docs/channel.md and this file change together");
-static_assert(offsetof(struct ht_channel, recording) == 128, "docs/channel.md and this file change together");
-static_assert(offsetof(struct ht_channel, free_top) == 192, "docs/channel.md and this file change together");
-static_assert(offsetof(struct ht_channel, images) == 256, "docs/channel.md and this file change together");
+static_assert(sizeof(struct ht_image) == 1032, "docs/channel.md and this file change together");
+static_assert(offsetof(struct ht_channel, recording) == 192, "docs/channel.md and this file change together");
+static_assert(offsetof(struct ht_channel, free_top) == 256, "docs/channel.md and this file change together");
+static_assert(offsetof(struct ht_channel, images) == 320, "docs/channel.md and this file change together");
 static_assert(HT_FN_COUNT - 1 == HT_FN_DELETE_ARRAY_ALIGNED_NOTHROW, "functions are numbered without a gap");
 
 #endif

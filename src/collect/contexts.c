@@ -18,10 +18,9 @@
 #define DEPTH_MAX 4200 /* frames of the deepest stack, its function and its end */
 #define AHEAD 32768u   /* nodes; 1 MiB */
 
-int ht_contexts_init(struct ht_contexts *c, struct ht_session *s, struct ht_trace *t, struct ht_mappings *m,
-		     struct ht_err *err)
+int ht_contexts_init(struct ht_contexts *c, struct ht_session *s, struct ht_trace *t, struct ht_err *err)
 {
-	*c = (struct ht_contexts){ .session = s, .trace = t, .mappings = m };
+	*c = (struct ht_contexts){ .session = s, .trace = t };
 	c->known = calloc(s->node_capacity, 1);
 	if (!c->known)
 		return ht_err_set(err, HT_ESYSTEM, "out of memory");
@@ -90,7 +89,7 @@ bool ht_contexts_learn(struct ht_contexts *c, uint32_t context)
 
 		ht_trace_put_context(c->trace, m);
 		c->known[m->context] = (uint8_t)(m->kind + 1);
-		if (m->generation == 0 && (m->kind == HT_NODE_CALLER || m->kind == HT_NODE_EXACT || m->kind == HT_NODE_POINTER))
+		if (c->mappings && m->generation == 0 && (m->kind == HT_NODE_CALLER || m->kind == HT_NODE_EXACT || m->kind == HT_NODE_POINTER))
 			ht_mappings_want(c->mappings, m->pc);
 	}
 	return true;

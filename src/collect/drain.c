@@ -6,8 +6,8 @@
  *   slot LIVE ──► ring: first_segment ─► seg_next ─► seg_next ... up to head      each copied, then decoded (C3)
  *                   └── thread gone ──► REAPING ──► followed to head, account closed ──► FREE
  *
- * A thread is gone when the kernel knows no thread of that id in the process; when the id was seen again in a
- * newer slot; when its image is. A ring that breaks a rule is never looked at again but to close its account,
+ * A thread is gone when its process is; when the kernel knows no thread of that id in the process; when the id was seen
+ * again in a newer slot; when its image is. A ring that breaks a rule is never looked at again but to close its account,
  * and from then on no thread waits for room: what it holds does not come back.
  */
 #include "collect/drain.h"
@@ -145,6 +145,7 @@ static void give_memos(struct ht_drain *d, struct ht_ring *r)
 static uint64_t follow(struct ht_drain *d, struct ht_ring *r)
 {
 	struct ht_slot *slot = slot_of(d, r);
+	struct ht_process *process;
 	/* acquire: pairs with the publishing store in agent/agent.h:ht_emit() (C2) */
 	uint64_t head = atomic_load_explicit(&slot->head, memory_order_acquire);
 	uint64_t from = r->at;
@@ -153,6 +154,8 @@ static uint64_t follow(struct ht_drain *d, struct ht_ring *r)
 		return 0;
 	if (head < from || head - from > (uint64_t)d->session->segment_count * HT_SEGMENT_CELLS)
 		damage(d, r);
+	process = ht_images_process(d->images, r->decoder.image);
+	d->streams->contexts->mappings = process ? &process->mappings : NULL;
 	while (!r->damaged && r->at < head)
 		if (!take_segment(d, r, head))
 			damage(d, r);
@@ -170,8 +173,13 @@ static void begin(struct ht_drain *d, uint32_t number)
 	struct ht_slot *slot = &d->session->slots[number];
 	struct ht_ring *r = calloc(1, sizeof(*r));
 
-	if (!r)
-		return; /* the next look finds it again */
+	if (!r) {
+		/* relaxed: for our own next look */
+		atomic_fetch_or_explicit(&d->session->channel->claimed[number / 64], 1ull << number % 64,
+					 memory_order_relaxed);
+		d->claims--;
+		return;
+	}
 	r->slot = number;
 	r->decoder.streams = d->streams;
 	r->decoder.image = *(volatile uint32_t *)&slot->image;
@@ -179,13 +187,30 @@ static void begin(struct ht_drain *d, uint32_t number)
 	r->segment = *(volatile uint32_t *)&slot->first_segment;
 	d->of_slot[number] = r;
 	d->active[d->active_count++] = number;
-	if (r->decoder.image > d->images->count)
+	if (!ht_images_process(d->images, r->decoder.image))
 		ht_images_read(d->images);
 	if (!ht_pool_take(d->pool, r->segment, number)) {
 		r->segment = HT_NONE;
 		damage(d, r);
-	} else if (r->decoder.image == 0 || r->decoder.image > d->images->count || r->at % HT_SEGMENT_CELLS) {
+	} else if (!ht_images_process(d->images, r->decoder.image) || r->at % HT_SEGMENT_CELLS) {
 		damage(d, r);
+	}
+}
+
+/* 64 slots: those whose bit is set changed hands. */
+static void look_at_word(struct ht_drain *d, uint32_t word)
+{
+	_Atomic uint64_t *claimed = &d->session->channel->claimed[word];
+	uint64_t bits = 0;
+
+	if (atomic_load_explicit(claimed, memory_order_relaxed))                   /* looked at again below */
+		bits = atomic_exchange_explicit(claimed, 0, memory_order_acquire); /* pairs with thread.c:settle() */
+	for (; bits; bits &= bits - 1) {
+		uint32_t i = word * 64 + (uint32_t)__builtin_ctzll(bits);
+
+		if (!d->of_slot[i] && HT_SLOT_STATE(atomic_load_explicit(&d->session->slots[i].state,
+									 memory_order_acquire)) == HT_SLOT_LIVE)
+			begin(d, i); /* acquire: pairs with settle() */
 	}
 }
 
@@ -197,10 +222,8 @@ static void look_for_slots(struct ht_drain *d)
 	if (claims == d->claims)
 		return;
 	d->claims = claims;
-	for (uint32_t i = 0; i < d->session->slot_count; i++)
-		if (!d->of_slot[i] && HT_SLOT_STATE(atomic_load_explicit(&d->session->slots[i].state,
-									 memory_order_acquire)) == HT_SLOT_LIVE)
-			begin(d, i); /* acquire: as above */
+	for (uint32_t i = 0; i < d->session->slot_count / 64; i++)
+		look_at_word(d, i);
 }
 
 uint64_t ht_drain_round(struct ht_drain *d)
@@ -251,7 +274,7 @@ static void close_account(struct ht_drain *d, struct ht_ring *r)
 		struct ht_counters none = { 0 };
 
 		/* its thread was never made out: all the slot ever counted is missing */
-		st = ht_streams_open(d->streams, *(volatile uint32_t *)&slot_of(d, r)->tid, d->images->count, 0, &none);
+		st = ht_streams_open(d->streams, *(volatile uint32_t *)&slot_of(d, r)->tid, r->decoder.image, 0, &none);
 	}
 	if (st)
 		ht_streams_close(d->streams, st, &end, r->damaged);
@@ -260,9 +283,11 @@ static void close_account(struct ht_drain *d, struct ht_ring *r)
 
 static bool is_gone(struct ht_drain *d, const struct ht_ring *r, uint32_t tid)
 {
-	if (r->decoder.image < d->images->count)
+	const struct ht_process *p = ht_images_process(d->images, r->decoder.image);
+
+	if (!p || p->ended || p->image != r->decoder.image)
 		return true;
-	return tid == r->replaced_tid || !ht_proc_thread_exists(d->pid, (pid_t)tid);
+	return tid == r->replaced_tid || !ht_proc_thread_exists(p->pid, (pid_t)tid);
 }
 
 /* The state is read first: if the slot changes hands after that, the compare-and-swap fails. What changed before

@@ -6,6 +6,7 @@
  * Always true:
  *   D1  a ring is followed only through segments that it holds by the pool's own record
  *   D2  a slot is freed only after its ring was followed to its head and its account closed
+ *   D3  a ring belongs to one image, and so to one process, from its first cell to its last
  */
 #ifndef HT_DRAIN_H
 #define HT_DRAIN_H
@@ -29,7 +30,6 @@ struct ht_drain {
 	struct ht_pool *pool;
 	struct ht_streams *streams;
 	struct ht_images *images;
-	pid_t pid;
 	struct ht_ring **of_slot; /* NULL: not followed */
 	uint32_t *active;         /* slots that are followed */
 	uint32_t active_count;

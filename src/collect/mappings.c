@@ -129,7 +129,7 @@ static void tell(struct ht_mappings *m, const struct ht_mapping *mod, uint64_t c
 {
 	struct build_id id = { .len = 0 };
 
-	if (!mod->named || ht_modules_tell(m->modules, m->image, mod->start, mod->end))
+	if (!mod->named || (m->modules && ht_modules_tell(m->modules, m->image, mod->start, mod->end)))
 		return;
 	if (change == HT_MODULE_MAPPED && mod->path[0] == '/')
 		read_build_id(m, mod, &id);
@@ -227,7 +227,6 @@ void ht_mappings_look(struct ht_mappings *m, uint64_t image)
 
 	if (image != m->image) {
 		forget(m);
-		ht_modules_forget(m->modules, (uint32_t)image);
 		m->image = image;
 	}
 	m->wanted = false;

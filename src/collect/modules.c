@@ -127,7 +127,7 @@ void ht_modules_refill(struct ht_modules *m)
 	atomic_store_explicit(&s->channel->module_limit, m->limit, memory_order_release);
 }
 
-/* An exec has unmapped them all. */
+/* An exec, or the end of its process, has unmapped them all. */
 void ht_modules_forget(struct ht_modules *m, uint32_t image)
 {
 	ht_modules_read(m);
@@ -135,7 +135,7 @@ void ht_modules_forget(struct ht_modules *m, uint32_t image)
 		struct ht_module *place = &m->session->modules[n];
 		uint32_t word = atomic_load_explicit(&place->state, memory_order_relaxed); /* its image is over */
 
-		if (!m->told[n].image || m->told[n].image >= image)
+		if (!m->told[n].image || m->told[n].image != image)
 			continue;
 		m->told[n].image = 0;
 		atomic_store_explicit(&place->state, HT_SLOT_NEXT(word, HT_MODULE_FREE), memory_order_release); /* pairs with seize() */

@@ -29,7 +29,7 @@ void ht_modules_read(struct ht_modules *m);
 /* Gives the places in the table that the next modules may take memory behind them. */
 void ht_modules_refill(struct ht_modules *m);
 
-/* Takes the places of images before this one back. */
+/* Takes the places of an image that is gone back; 0: of none. */
 void ht_modules_forget(struct ht_modules *m, uint32_t image);
 
 /* Whether a module of this image that was told lies in the range. */

@@ -7,6 +7,7 @@
  */
 #include "collect/proc.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -93,12 +94,77 @@ bool ht_proc_maps(pid_t pid, const char *name)
 	return false;
 }
 
+/* Field `number` of /proc/PID/stat, numbered as in proc(5), behind the name, which may hold anything; NULL: gone. */
+static const char *stat_field(pid_t pid, int number, char *text, size_t room)
+{
+	const char *at;
+
+	ht_proc_read(pid, "stat", text, room);
+	at = strrchr(text, ')');
+	for (int i = 2; at && i < number; i++) {
+		at = strchr(at, ' ');
+		at = at ? at + 1 : NULL;
+	}
+	return at;
+}
+
 char ht_proc_state(pid_t pid)
 {
 	char text[512];
-	const char *at;
+	const char *at = stat_field(pid, 3, text, sizeof(text));
 
-	ht_proc_read(pid, "stat", text, sizeof(text));
-	at = strrchr(text, ')'); /* the name before it may hold anything */
-	return at && at[1] == ' ' ? at[2] : 0;
+	return at ? *at : 0;
+}
+
+pid_t ht_proc_parent(pid_t pid)
+{
+	char text[512];
+	const char *at = stat_field(pid, 4, text, sizeof(text));
+
+	return at ? (pid_t)strtol(at, NULL, 10) : 0;
+}
+
+bool ht_proc_start(pid_t pid, uint64_t *ret)
+{
+	char text[512];
+	const char *at = stat_field(pid, 22, text, sizeof(text));
+
+	if (!at)
+		return false;
+	*ret = strtoull(at, NULL, 10) * (1000000000u / (uint64_t)sysconf(_SC_CLK_TCK));
+	return true;
+}
+
+static size_t children_of_thread(pid_t pid, const char *tid, pid_t *ret, size_t room)
+{
+	char what[64], text[4096];
+	size_t n = 0;
+
+	snprintf(what, sizeof(what), "task/%.16s/children", tid);
+	ht_proc_read(pid, what, text, sizeof(text));
+	for (char *at = text, *end; n < room; at = end) {
+		long child = strtol(at, &end, 10);
+
+		if (end == at)
+			break;
+		ret[n++] = (pid_t)child;
+	}
+	return n;
+}
+
+size_t ht_proc_children(pid_t pid, pid_t *ret, size_t room)
+{
+	char path[64];
+	size_t n = 0;
+	DIR *tasks;
+	const struct dirent *d;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	tasks = opendir(path);
+	while (tasks && n < room && (d = readdir(tasks)))
+		if (d->d_name[0] != '.')
+			n += children_of_thread(pid, d->d_name, ret + n, room - n);
+	if (tasks)
+		closedir(tasks);
+	return n;
 }

@@ -5,8 +5,8 @@
  *
  *   find the program ──► fork, held ──► session, trace file ──► go ──► rounds until the target has ended ──► close, END
  *
- *   a round            images, mappings ──► drain rings ──► refill the pool, wake who waits ──► memory behind the tree
- *   a tick (100 ms)    threads that are gone, names, seccomp, progress
+ *   a round            kin, images ──► drain rings ──► refill the pool, wake who waits ──► memory behind the tree
+ *   a tick (100 ms)    processes and threads that are gone, programs without an agent, mappings, names, seccomp, progress
  *   a second           flush rows, a clock pair
  *
  * Rounds follow each other at once while there is much to do, else after 1 to 8 ms, or when a signal or the
@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #include "collect/drain.h"
+#include "collect/kin.h"
 #include "collect/launch.h"
 #include "collect/signals.h"
 #include "collect/target.h"
@@ -59,37 +60,39 @@ struct recording {
 	struct ht_trace trace;
 	struct ht_contexts contexts;
 	struct ht_modules modules;
-	struct ht_mappings mappings;
 	struct ht_streams streams;
 	struct ht_gauge gauge;
 	struct ht_drain drain;
 	struct ht_images images;
+	struct ht_processes processes;
+	struct ht_kin kin;
+	struct ht_process *root;
 	int signals, target; /* signalfd, pidfd */
 	bool closed;         /* END is written */
-	uint64_t begun_ns, tick_ns, second_ns, mappings_ns, pause_ns, quick_until_ns;
+	uint64_t begun_ns, tick_ns, second_ns, pause_ns, quick_until_ns;
+	uint32_t images_seen, root_image_seen;
 };
 
 /* ---- ticks ------------------------------------------------------------------------------------------------- */
 
-static void look_at_mappings(struct recording *r, uint64_t now_ns)
+static void look_at_images(struct recording *r, uint64_t now_ns)
 {
-	bool new_image = r->mappings.image != r->images.count;
-
-	if (!new_image && (!r->mappings.wanted || now_ns - r->mappings_ns < TICK_NS))
-		return;
-	r->mappings_ns = now_ns;
-	if (new_image)
+	ht_kin_read(&r->kin);
+	ht_images_read(&r->images);
+	ht_images_watch(&r->images, r->root);
+	if (r->images.count != r->images_seen)
 		r->quick_until_ns = now_ns + YOUNG_NS;
-	if (new_image && r->streams.gauge)
+	if (r->root->image != r->root_image_seen && r->streams.gauge)
 		ht_gauge_clear(r->streams.gauge); /* the blocks of the earlier image are gone */
-	ht_mappings_look(&r->mappings, r->images.count);
+	r->images_seen = r->images.count;
+	r->root_image_seen = r->root->image;
 }
 
 /* A filter of its own may forbid the futex that a thread without room waits on, and kill for it. */
-static void look_for_filters(struct recording *r)
+static void look_for_filters(struct recording *r, const struct ht_process *p)
 {
 	if (r->o->policy != HT_POLICY_BLOCK || r->result->never_waited ||
-	    ht_proc_filters(r->launch.pid) <= ht_proc_filters(getpid()))
+	    ht_proc_filters(p->pid) <= ht_proc_filters(getpid()))
 		return;
 	ht_session_never_wait(&r->session);
 	r->result->never_waited = true;
@@ -119,11 +122,34 @@ static void flush(struct recording *r)
 	ht_trace_flush(&r->trace);
 }
 
+static bool follows_children(const struct recording *r)
+{
+	return r->o->flags & (HT_SESSION_FOLLOW_FORK | HT_SESSION_FOLLOW_EXEC);
+}
+
+static void look_at_processes(struct recording *r)
+{
+	ht_kin_read(&r->kin);
+	if (follows_children(r) && (r->kin.fd < 0 || r->kin.overran))
+		ht_kin_look(&r->kin);
+	ht_processes_look(&r->processes, true);
+	for (uint32_t i = 0; i < r->processes.living; i++) {
+		struct ht_process *p = ht_processes_get(&r->processes, r->processes.alive[i]);
+
+		if (p->ended)
+			continue;
+		ht_images_watch(&r->images, p);
+		look_for_filters(r, p);
+		if (p->mappings.wanted)
+			ht_mappings_look(&p->mappings, p->image);
+	}
+}
+
 static void tick(struct recording *r, uint64_t now_ns)
 {
 	r->tick_ns = now_ns;
+	look_at_processes(r);
 	ht_drain_reap(&r->drain);
-	look_for_filters(r);
 	if (now_ns - r->second_ns < SECOND_NS)
 		return;
 	r->second_ns = now_ns;
@@ -157,6 +183,11 @@ static void fill_result(struct recording *r)
 	result->blocked_ns = ht_ticker_ns(&r->ticker, r->streams.blocked_ticks);
 	result->damaged_streams = r->drain.damaged;
 	result->images = r->images.count;
+	result->processes = r->processes.count;
+	result->still_running = r->processes.running;
+	result->unheard =
+		atomic_load_explicit(&ch->unheard, memory_order_relaxed) + r->images.unheard + r->processes.refused;
+	result->kin_unknown = r->kin.overran;
 	result->images_not_recorded = r->images.uncaptured;
 	if (r->images.uncaptured)
 		snprintf(result->why_not_recorded, sizeof(result->why_not_recorded), "%s: %s", r->images.uncaptured_exe,
@@ -185,6 +216,7 @@ static void close_trace(struct recording *r, enum ht_end_reason reason)
 	end.contexts_cut = r->result->contexts_cut;
 	end.damaged_streams = r->result->damaged_streams;
 	end.events = r->trace.events;
+	end.unheard = r->result->unheard + r->result->kin_unknown;
 	ht_trace_put_clock(&r->trace, &r->ticker.last);
 	ht_trace_end(&r->trace, &end);
 	r->result->write_failed = ht_trace_failed(&r->trace);
@@ -193,16 +225,21 @@ static void close_trace(struct recording *r, enum ht_end_reason reason)
 }
 
 /* recording = 0, then the calls that were under way, as long as they come soon. */
-static void stop_early(struct recording *r, enum ht_end_reason reason)
+static void stop(struct recording *r)
 {
 	uint64_t until_ns = ht_ticker_monotonic_ns() + SETTLE_NS;
 
 	ht_session_stop(&r->session);
-	r->result->limit_reached = reason == HT_END_LIMIT;
 	do {
 		ht_drain_round(&r->drain);
 		ht_pool_refill(&r->pool);
 	} while (!ht_drain_settled(&r->drain) && ht_ticker_monotonic_ns() < until_ns);
+}
+
+static void stop_early(struct recording *r, enum ht_end_reason reason)
+{
+	r->result->limit_reached = reason == HT_END_LIMIT;
+	stop(r);
 	close_trace(r, reason);
 	if (r->o->stopped)
 		r->o->stopped(r->result);
@@ -260,9 +297,7 @@ static void turn_round(struct recording *r)
 {
 	uint64_t now_ns = ht_ticker_monotonic_ns(), cells;
 
-	ht_images_read(&r->images);
-	look_at_mappings(r, now_ns);
-	ht_images_watch(&r->images, false);
+	look_at_images(r, now_ns);
 	cells = ht_drain_round(&r->drain);
 	ht_pool_refill(&r->pool);
 	ht_contexts_refill(&r->contexts);
@@ -279,14 +314,24 @@ static void turn_round(struct recording *r)
 	look_at_limits(r);
 }
 
+static void end_root(struct recording *r, int status)
+{
+	r->result->status = status;
+	r->result->ended = true;
+	if (r->closed)
+		return;
+	ht_kin_read(&r->kin);
+	ht_images_ending(&r->images, r->root);
+	ht_processes_end(&r->processes, r->root, ht_ticker_now(&r->ticker), status);
+}
+
 static void watch_target(struct recording *r)
 {
 	int status;
 
 	while (waitpid(r->launch.pid, &status, WNOHANG | WUNTRACED) == r->launch.pid) {
 		if (!WIFSTOPPED(status)) {
-			r->result->status = status;
-			r->result->ended = true;
+			end_root(r, status);
 			return;
 		}
 		if (WSTOPSIG(status) != SIGTSTP && WSTOPSIG(status) != SIGTTIN && WSTOPSIG(status) != SIGTTOU)
@@ -301,23 +346,50 @@ static void watch_target(struct recording *r)
 	}
 }
 
+/* The root has ended, and so have the others if they are waited for. */
+static bool is_over(const struct recording *r)
+{
+	return r->result->ended && (r->closed || !r->o->wait_for_tree || !r->processes.running);
+}
+
+static int close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
 static void turn_rounds(struct recording *r)
 {
-	while (!r->result->ended) {
-		struct pollfd fds[] = { { r->signals, POLLIN, 0 }, { r->target, POLLIN, 0 } };
+	bool asked = false;
+
+	while (!is_over(r) && !asked) {
+		struct pollfd fds[] = { { r->signals, POLLIN, 0 },
+					{ r->target, POLLIN, 0 },
+					{ r->kin.fd, POLLIN, 0 },
+					{ r->processes.ends, POLLIN, 0 } };
 		struct timespec pause = { .tv_nsec = (long)r->pause_ns };
 
-		ppoll(fds, 2, r->closed ? NULL : &pause, NULL);
+		ppoll(fds, r->closed ? 2 : 4, r->closed ? NULL : &pause, NULL);
 		if (fds[0].revents)
-			ht_signals_forward(r->signals, r->launch.pid);
-		if (fds[0].revents || fds[1].revents)
+			asked = ht_signals_forward(r->signals, r->result->ended ? 0 : r->launch.pid);
+		if (!r->result->ended && (fds[0].revents || fds[1].revents))
 			watch_target(r);
-		if (!r->closed)
-			turn_round(r);
+		if (r->result->ended)
+			r->target = close_fd(r->target);
+		if (r->closed)
+			continue;
+		ht_kin_read(&r->kin);
+		ht_images_read(&r->images);
+		ht_processes_look(&r->processes, false);
+		turn_round(r);
 	}
-	ht_images_watch(&r->images, true);
-	if (!r->closed)
-		close_trace(r, HT_END_EXIT);
+	if (r->closed)
+		return;
+	if (r->processes.running)
+		stop(r);
+	look_at_processes(r);
+	close_trace(r, asked ? HT_END_ASKED : HT_END_EXIT);
 }
 
 /* ---- the beginning ----------------------------------------------------------------------------------------- */
@@ -371,14 +443,15 @@ static int open_output(struct recording *r, struct ht_err *err)
 
 static int prepare_rings(struct recording *r, struct ht_err *err)
 {
-	int rc = ht_contexts_init(&r->contexts, &r->session, &r->trace, &r->mappings, err);
+	int rc = ht_contexts_init(&r->contexts, &r->session, &r->trace, err);
 
-	r->mappings = (struct ht_mappings){
-		.trace = &r->trace, .ticker = &r->ticker, .modules = &r->modules, .pid = r->launch.pid
-	};
+	if (!rc)
+		rc = ht_processes_init(&r->processes, &r->trace, &r->ticker, err);
 	r->images = (struct ht_images){
-		.session = &r->session, .trace = &r->trace, .ticker = &r->ticker, .pid = r->launch.pid
+		.session = &r->session, .trace = &r->trace, .ticker = &r->ticker, .processes = &r->processes
 	};
+	r->kin.processes = &r->processes;
+	r->kin.images = &r->images;
 	r->streams = (struct ht_streams){
 		.trace = &r->trace,
 		.contexts = &r->contexts,
@@ -386,15 +459,14 @@ static int prepare_rings(struct recording *r, struct ht_err *err)
 		.pool = &r->pool,
 		.images = &r->images,
 		.gauge = r->o->progress ? &r->gauge : NULL,
-		.pid = r->launch.pid,
 	};
 	r->drain = (struct ht_drain){
 		.session = &r->session,
 		.pool = &r->pool,
 		.streams = &r->streams,
 		.images = &r->images,
-		.pid = r->launch.pid,
 	};
+	r->processes.modules = &r->modules;
 	if (!rc)
 		rc = ht_modules_init(&r->modules, &r->session, &r->trace, err);
 	return rc ? rc : ht_drain_init(&r->drain, err);
@@ -434,8 +506,14 @@ static int go(struct recording *r, struct ht_err *err)
 	ht_session_start(&r->session, (uint32_t)r->launch.pid);
 	r->begun_ns = r->tick_ns = r->second_ns = ht_ticker_monotonic_ns();
 	r->quick_until_ns = r->begun_ns + YOUNG_NS;
+	if (follows_children(r))
+		ht_kin_listen(&r->kin);
+	r->root = ht_processes_add(&r->processes, r->launch.pid, NULL, r->ticker.first.ticks, r->ticker.first.ticks);
+	if (!r->root)
+		return ht_err_set(err, HT_ESYSTEM, "out of memory");
+	r->root->told = true;
 	rc = ht_launch_go(&r->launch, address, err);
-	ht_images_expect(&r->images, r->program.path);
+	ht_images_expect(&r->images, r->root, r->program.path);
 	return rc;
 }
 
@@ -445,10 +523,14 @@ static void give_back(struct recording *r)
 	ht_drain_fini(&r->drain);
 	ht_gauge_fini(&r->gauge);
 	ht_contexts_fini(&r->contexts);
-	ht_mappings_fini(&r->mappings);
+	ht_kin_fini(&r->kin);
+	ht_images_fini(&r->images);
+	ht_processes_fini(&r->processes);
 	ht_modules_fini(&r->modules);
 	ht_trace_close(&r->trace);
 	ht_pool_fini(&r->pool);
+	if (r->session.channel)
+		ht_session_empty(&r->session);
 	ht_session_fini(&r->session);
 	if (r->signals >= 0)
 		close(r->signals);
@@ -467,7 +549,7 @@ int ht_recording_run(const struct ht_recording_options *o, struct ht_recording_r
 	*ret = (struct ht_recording_result){ 0 };
 	r->o = o;
 	r->result = ret;
-	r->launch.hold = r->session.fd = r->trace.fd = r->signals = r->target = -1;
+	r->launch.hold = r->session.fd = r->trace.fd = r->signals = r->target = r->kin.fd = r->processes.ends = -1;
 	rc = ht_target_find(o->argv[0], &r->program, err);
 	if (!rc)
 		rc = ht_launch_find_agent(agent, sizeof(agent), err);

@@ -27,6 +27,7 @@ struct ht_recording_options {
 	const char *version;
 	enum ht_policy policy;
 	uint32_t flags;     /* enum ht_session_flag */
+	bool wait_for_tree; /* the recording ends with the last process, not with the first */
 	uint64_t max_bytes; /* of the file, at least HT_RECORDING_FILE_LEAST; 0: no limit */
 	char *const *argv;
 	void (*progress)(const struct ht_progress *p); /* NULL: nobody looks */
@@ -42,6 +43,8 @@ struct ht_recording_result {
 	bool ended;
 	uint64_t calls, bytes, lost, blocked_ns, damaged_streams, contexts_cut;
 	uint32_t forked_children, images, images_not_recorded;
+	uint32_t processes, unheard, still_running;
+	bool kin_unknown;           /* the kernel told of more processes than could be heard */
 	char why_not_recorded[512]; /* the last of them */
 	bool limit_reached;
 	bool write_failed;

@@ -192,6 +192,8 @@ static int fill(struct ht_session *s, const struct ht_channel *c, struct ht_err 
 	*s->channel = *c;
 	s->channel->memo_limit = c->segment_count / MEMO_SHARE;
 	make_nodes(s);
+	if (readlink("/proc/self/ns/pid", s->channel->pid_namespace, HT_NAMESPACE_BYTES - 1) < 0)
+		return ht_err_sys(err, "cannot read /proc/self/ns/pid; is /proc mounted?");
 	return be_watched(s->channel, err);
 }
 
@@ -224,7 +226,7 @@ int ht_session_create(enum ht_policy policy, enum ht_clock clock, uint32_t flags
 	}
 	atomic_store_explicit(&s.channel->policy, policy, memory_order_relaxed); /* released by start, as the rest */
 	s.channel->clock = clock;
-	s.channel->flags = flags;
+	s.channel->flags = s.flags = flags;
 	*ret = s;
 	return 0;
 }
@@ -249,6 +251,13 @@ void ht_session_stop(struct ht_session *s)
 {
 	/* relaxed: a thread that reads it late publishes one more call */
 	atomic_store_explicit(&s->channel->recording, 0, memory_order_relaxed);
+}
+
+void ht_session_empty(struct ht_session *s)
+{
+	/* if it cannot be done, the memory goes with the last process that maps it */
+	fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)s->segments_at,
+		  (off_t)(s->bytes - s->segments_at));
 }
 
 void ht_session_never_wait(struct ht_session *s)

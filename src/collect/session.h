@@ -18,6 +18,7 @@
 struct ht_session {
 	int fd;
 	uint64_t id;
+	uint32_t flags; /* enum ht_session_flag */
 	uint64_t bytes;
 	uint32_t slot_count, segment_count, node_capacity, module_count;
 	uint64_t modules_at, nodes_at, segments_at;
@@ -41,6 +42,9 @@ int ht_session_back(const struct ht_session *s, uint64_t at, uint64_t bytes, str
 
 void ht_session_start(struct ht_session *s, uint32_t target_pid);
 void ht_session_stop(struct ht_session *s);
+
+/* Gives back the memory behind rings and slots. Processes that live on may still have it mapped; they are dormant. */
+void ht_session_empty(struct ht_session *s);
 void ht_session_never_wait(struct ht_session *s); /* HT_POLICY_DROP from now on */
 
 #endif

@@ -47,13 +47,20 @@ int ht_signals_take(int *ret, struct ht_err *err)
 	return 0;
 }
 
-void ht_signals_forward(int fd, pid_t target)
+bool ht_signals_forward(int fd, pid_t target)
 {
 	struct signalfd_siginfo info;
+	bool asked = false;
 
-	while (read(fd, &info, sizeof(info)) == sizeof(info))
-		if (info.ssi_signo != SIGCHLD && info.ssi_code <= 0)
+	while (read(fd, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGCHLD)
+			continue;
+		if (!target)
+			asked = true;
+		else if (info.ssi_code <= 0)
 			kill(target, (int)info.ssi_signo);
+	}
+	return asked;
 }
 
 void ht_signals_stop_by(int number, pid_t target)

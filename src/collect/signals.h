@@ -12,6 +12,7 @@
 #ifndef HT_SIGNALS_H
 #define HT_SIGNALS_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "util/err.h"
@@ -20,7 +21,8 @@
  * already, so that it keeps what the shell gave. Returns the descriptor. */
 int ht_signals_take(int *ret, struct ht_err *err);
 
-void ht_signals_forward(int fd, pid_t target);
+/* Hands on to `target`. Without one (0: it has ended, its children are waited for) a signal is for us: true, to end the recording. */
+bool ht_signals_forward(int fd, pid_t target);
 
 /* For SIGTSTP, SIGTTIN, SIGTTOU. Comes back when we are continued. */
 void ht_signals_stop_by(int number, pid_t target);

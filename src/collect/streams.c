@@ -35,7 +35,9 @@ static void put_thread(struct ht_streams *ss, const struct ht_stream *st)
  * stream's afterwards. */
 static bool read_name(const struct ht_streams *ss, const struct ht_stream *st, char name[HT_STREAMS_NAME])
 {
-	return ht_proc_thread_name(ss->pid, (pid_t)st->tid, name, HT_STREAMS_NAME) &&
+	const struct ht_process *p = ht_images_process(ss->images, st->image);
+
+	return p && ht_proc_thread_name(p->pid, (pid_t)st->tid, name, HT_STREAMS_NAME) &&
 	       ht_images_is_running(ss->images, st->image);
 }
 
@@ -115,6 +117,10 @@ void ht_streams_flush_one(struct ht_streams *ss, struct ht_stream *st)
 
 void ht_streams_gauge(struct ht_streams *ss, struct ht_stream *st, const struct ht_row *row)
 {
+	const struct ht_process *p = ht_images_process(ss->images, st->image);
+
+	if (!p || p->number != 1 || p->image != st->image)
+		return; /* addresses mean nothing across processes: the figure is the first one's */
 	switch (row->kind) {
 	case HT_ROW_ALLOC:
 	case HT_ROW_REALLOC_END:

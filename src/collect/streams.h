@@ -16,7 +16,6 @@
 #define HT_STREAMS_H
 
 #include <stdbool.h>
-#include <sys/types.h>
 
 #include "collect/contexts.h"
 #include "collect/gauge.h"
@@ -56,8 +55,7 @@ struct ht_streams {
 	const struct ht_ticker *ticker;
 	const struct ht_pool *pool;
 	const struct ht_images *images;
-	struct ht_gauge *gauge; /* NULL: nobody watches */
-	pid_t pid;
+	struct ht_gauge *gauge;       /* NULL: nobody watches */
 	uint32_t count;               /* streams so far, and the number of the latest */
 	uint32_t alive, closed;       /* in the list */
 	uint64_t calls, pending_rows; /* so far; not written yet */

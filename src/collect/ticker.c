@@ -30,6 +30,11 @@ uint64_t ht_ticker_monotonic_ns(void)
 	return read_ns(CLOCK_MONOTONIC);
 }
 
+uint64_t ht_ticker_boottime_ns(void)
+{
+	return read_ns(CLOCK_BOOTTIME);
+}
+
 uint64_t ht_ticker_now(const struct ht_ticker *t)
 {
 	return t->clock == HT_CLOCK_TSC ? __rdtsc() : ht_ticker_monotonic_ns();
@@ -60,7 +65,7 @@ void ht_ticker_init(struct ht_ticker *t)
 	unsigned a, b, c, d = 0;
 
 	t->clock = __get_cpuid(0x80000007, &a, &b, &c, &d) && d & 1u << 8 ? HT_CLOCK_TSC : HT_CLOCK_MONOTONIC;
-	t->first = t->last = read_pair(t);
+	t->born = t->first = t->last = read_pair(t);
 }
 
 void ht_ticker_mark(struct ht_ticker *t)
@@ -70,9 +75,19 @@ void ht_ticker_mark(struct ht_ticker *t)
 
 uint64_t ht_ticker_ns(const struct ht_ticker *t, uint64_t ticks)
 {
-	uint64_t span = t->last.ticks - t->first.ticks;
+	uint64_t span = t->last.ticks - t->born.ticks;
 
 	if (t->clock == HT_CLOCK_MONOTONIC || !span)
 		return ticks;
-	return (uint64_t)((unsigned __int128)ticks * (t->last.monotonic_ns - t->first.monotonic_ns) / span);
+	return (uint64_t)((unsigned __int128)ticks * (t->last.monotonic_ns - t->born.monotonic_ns) / span);
+}
+
+uint64_t ht_ticker_at(const struct ht_ticker *t, uint64_t monotonic_ns)
+{
+	__int128 span = t->last.ticks - t->born.ticks, span_ns = t->last.monotonic_ns - t->born.monotonic_ns;
+	__int128 since_ns = (__int128)monotonic_ns - t->last.monotonic_ns;
+
+	if (t->clock == HT_CLOCK_MONOTONIC || !span_ns)
+		return monotonic_ns;
+	return t->last.ticks + (uint64_t)(since_ns * span / span_ns);
 }

@@ -27,10 +27,10 @@
 
 /* T1: the order in which pending blocks are written; rows may name what stands in the first NAMED of them. */
 static const enum ht_block_kind order[] = {
-	HT_BLOCK_SESSION, HT_BLOCK_CLOCK,   HT_BLOCK_IMAGE, HT_BLOCK_MODULE,
-	HT_BLOCK_THREAD,  HT_BLOCK_CONTEXT, HT_BLOCK_LOSS,  HT_BLOCK_ACCOUNT,
+	HT_BLOCK_SESSION, HT_BLOCK_CLOCK,   HT_BLOCK_PROCESS, HT_BLOCK_IMAGE,   HT_BLOCK_MODULE,
+	HT_BLOCK_THREAD,  HT_BLOCK_CONTEXT, HT_BLOCK_LOSS,    HT_BLOCK_ACCOUNT,
 };
-#define NAMED 6
+#define NAMED 7
 
 int ht_trace_create(const char *path, uint64_t session, struct ht_trace *ret, struct ht_err *err)
 {
@@ -224,6 +224,12 @@ void ht_trace_put_image(struct ht_trace *t, const struct ht_meta_image *m)
 {
 	ht_meta_put_image(&t->pending[HT_BLOCK_IMAGE].records, m);
 	added(t, &t->pending[HT_BLOCK_IMAGE]);
+}
+
+void ht_trace_put_process(struct ht_trace *t, const struct ht_meta_process *m)
+{
+	ht_meta_put_process(&t->pending[HT_BLOCK_PROCESS].records, m);
+	added(t, &t->pending[HT_BLOCK_PROCESS]);
 }
 
 void ht_trace_put_module(struct ht_trace *t, const struct ht_meta_module *m)

@@ -40,7 +40,7 @@ struct ht_trace {
 	struct ht_err err; /* of the failure */
 	struct ht_sealer *sealer;
 	struct ht_buf payload, sealed;
-	struct ht_trace_pending pending[HT_BLOCK_ACCOUNT + 1]; /* by kind */
+	struct ht_trace_pending pending[HT_BLOCK_PROCESS + 1]; /* by kind */
 	struct ht_meta_index_entry *index;
 	size_t indexed, index_cap;
 };
@@ -50,6 +50,7 @@ void ht_trace_close(struct ht_trace *t);
 
 void ht_trace_put_session(struct ht_trace *t, const struct ht_meta_session *m);
 void ht_trace_put_image(struct ht_trace *t, const struct ht_meta_image *m);
+void ht_trace_put_process(struct ht_trace *t, const struct ht_meta_process *m);
 void ht_trace_put_module(struct ht_trace *t, const struct ht_meta_module *m);
 void ht_trace_put_thread(struct ht_trace *t, const struct ht_meta_thread *m);
 void ht_trace_put_context(struct ht_trace *t, const struct ht_meta_context *m);

@@ -34,6 +34,7 @@ enum ht_block_kind {
 	HT_BLOCK_CHECKPOINT = 12,
 	HT_BLOCK_KERNEL = 13,
 	HT_BLOCK_MARK = 14,
+	HT_BLOCK_PROCESS = 15,
 };
 
 enum ht_row_kind {
@@ -53,9 +54,12 @@ enum ht_image_state {
 	HT_IMAGE_STATE_NO_WIPE = 3,
 	HT_IMAGE_STATE_NO_LIBC = 4,
 	HT_IMAGE_STATE_UNSEEN = 5,
+	HT_IMAGE_STATE_UNWANTED = 6,
 };
 
 enum ht_module_change { HT_MODULE_MAPPED = 1, HT_MODULE_UNMAPPED = 2 };
+
+enum ht_exit { HT_EXIT_UNKNOWN = 0, HT_EXIT_CODE = 1, HT_EXIT_SIGNAL = 2 };
 
 enum ht_loss_reason { HT_LOSS_NO_ROOM = 1, HT_LOSS_REENTERED = 2, HT_LOSS_DAMAGED = 3, HT_LOSS_UNKNOWN = 4 };
 

@@ -17,7 +17,7 @@
 
 #include <assert.h>
 
-enum { SESSION_STRINGS = 3, IMAGE_STRINGS = 3, MODULE_STRINGS = 2, THREAD_STRINGS = 1 };
+enum { SESSION_STRINGS = 3, IMAGE_STRINGS = 3, PROCESS_STRINGS = 2, MODULE_STRINGS = 2, THREAD_STRINGS = 1 };
 #define NUMBERS_MAX 8
 #define STRINGS_MAX 3
 
@@ -71,6 +71,11 @@ void ht_meta_put_session(struct ht_buf *b, const struct ht_meta_session *m)
 void ht_meta_put_image(struct ht_buf *b, const struct ht_meta_image *m)
 {
 	put(b, m, sizeof(*m), IMAGE_STRINGS);
+}
+
+void ht_meta_put_process(struct ht_buf *b, const struct ht_meta_process *m)
+{
+	put(b, m, sizeof(*m), PROCESS_STRINGS);
 }
 
 void ht_meta_put_module(struct ht_buf *b, const struct ht_meta_module *m)
@@ -142,6 +147,11 @@ int ht_meta_get_session(struct ht_cursor *c, struct ht_meta_session *ret, struct
 int ht_meta_get_image(struct ht_cursor *c, struct ht_meta_image *ret, struct ht_err *err)
 {
 	return get(c, ret, sizeof(*ret), IMAGE_STRINGS, err);
+}
+
+int ht_meta_get_process(struct ht_cursor *c, struct ht_meta_process *ret, struct ht_err *err)
+{
+	return get(c, ret, sizeof(*ret), PROCESS_STRINGS, err);
 }
 
 int ht_meta_get_module(struct ht_cursor *c, struct ht_meta_module *ret, struct ht_err *err)

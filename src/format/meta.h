@@ -18,8 +18,13 @@ struct ht_meta_session {
 };
 
 struct ht_meta_image {
-	uint64_t image, ticks, status, pid, glibc;
+	uint64_t image, ticks, status, pid, glibc, process, forked_from, fork_ticks;
 	struct ht_str exe, allocator, command;
+};
+
+struct ht_meta_process {
+	uint64_t process, parent, pid, ppid, start_ticks, end_ticks, exit, code;
+	struct ht_str comm, command;
 };
 
 struct ht_meta_module {
@@ -50,7 +55,7 @@ struct ht_meta_account {
 };
 
 struct ht_meta_end {
-	uint64_t ticks, reason, status, forked_children, contexts_cut, damaged_streams, events;
+	uint64_t ticks, reason, status, forked_children, contexts_cut, damaged_streams, events, unheard;
 };
 
 struct ht_meta_index_entry {
@@ -59,6 +64,7 @@ struct ht_meta_index_entry {
 
 void ht_meta_put_session(struct ht_buf *b, const struct ht_meta_session *m);
 void ht_meta_put_image(struct ht_buf *b, const struct ht_meta_image *m);
+void ht_meta_put_process(struct ht_buf *b, const struct ht_meta_process *m);
 void ht_meta_put_module(struct ht_buf *b, const struct ht_meta_module *m);
 void ht_meta_put_thread(struct ht_buf *b, const struct ht_meta_thread *m);
 void ht_meta_put_context(struct ht_buf *b, const struct ht_meta_context *m, uint64_t *previous);
@@ -71,6 +77,7 @@ void ht_meta_put_index(struct ht_buf *b, const struct ht_meta_index_entry *e, si
 
 int ht_meta_get_session(struct ht_cursor *c, struct ht_meta_session *ret, struct ht_err *err);
 int ht_meta_get_image(struct ht_cursor *c, struct ht_meta_image *ret, struct ht_err *err);
+int ht_meta_get_process(struct ht_cursor *c, struct ht_meta_process *ret, struct ht_err *err);
 int ht_meta_get_module(struct ht_cursor *c, struct ht_meta_module *ret, struct ht_err *err);
 int ht_meta_get_thread(struct ht_cursor *c, struct ht_meta_thread *ret, struct ht_err *err);
 int ht_meta_get_context(struct ht_cursor *c, struct ht_meta_context *ret, uint64_t *previous, struct ht_err *err);

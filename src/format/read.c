@@ -355,7 +355,7 @@ static int check_header(struct ht_reader *r, const struct ht_block_at *at, struc
 		return ht_err_set(err, HT_EDAMAGED,
 				  "block at byte %" PRIu64 " says %" PRIu32 " records, exactly 1 is allowed",
 				  at->offset, ret->rows);
-	if (!ret->kind || ret->kind > HT_BLOCK_INDEX) {
+	if (!ret->kind || (ret->kind > HT_BLOCK_INDEX && ret->kind != HT_BLOCK_PROCESS)) {
 		ret->flags &= ~HT_BLOCK_ZSTD;
 		ret->plain_bytes = ret->stored_bytes;
 	}

@@ -53,7 +53,9 @@ int ht_account_take(struct ht_model *t, struct ht_account *ret, struct ht_err *e
 	}
 	a.sums.in_flight = in_flight(&a.sums);
 	for (size_t i = 0; i < t->images.count; i++)
-		a.unrecorded += t->images.at[i].status != HT_IMAGE_STATE_RECORDED;
+		a.unrecorded += t->images.at[i].status != HT_IMAGE_STATE_RECORDED &&
+				t->images.at[i].status != HT_IMAGE_STATE_UNWANTED;
+	a.unrecorded += t->end.unheard;
 	a.complete = t->has_session && t->has_end && t->images.count && !a.unrecorded && !a.damages && !a.missing && !a.open && !a.sums.lost &&
 		     !t->losses.count && !a.history.violations;
 	*ret = a;

@@ -57,6 +57,20 @@ static bool grow(struct ht_live *l)
 	return true;
 }
 
+bool ht_live_copy(const struct ht_live *l, struct ht_live *ret)
+{
+	*ret = *l;
+	if (!l->place)
+		return true;
+	ret->place = malloc((mask_of(l) + 1) * sizeof(*ret->place));
+	if (!ret->place) {
+		*ret = (struct ht_live){ 0 };
+		return false;
+	}
+	memcpy(ret->place, l->place, (mask_of(l) + 1) * sizeof(*ret->place));
+	return true;
+}
+
 bool ht_live_put(struct ht_live *l, const struct ht_live_block *new)
 {
 	struct ht_live_block *b;

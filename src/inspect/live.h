@@ -34,6 +34,9 @@ struct ht_live {
 
 void ht_live_fini(struct ht_live *l); /* empty again, and as good as new */
 
+/* `ret` becomes another table with the same blocks; false when memory ran out. */
+bool ht_live_copy(const struct ht_live *l, struct ht_live *ret);
+
 /* Replaces a block that is there already; false when memory ran out. */
 bool ht_live_put(struct ht_live *l, const struct ht_live_block *b);
 

@@ -78,6 +78,23 @@ static int take_image(struct load *l, struct ht_cursor *c, struct ht_err *err)
 	return 0;
 }
 
+static int take_process(struct load *l, struct ht_cursor *c, struct ht_err *err)
+{
+	struct ht_arena *a = &l->model->arena;
+	struct ht_meta_process m, *new;
+	int rc = ht_meta_get_process(c, &m, err);
+
+	if (rc)
+		return rc;
+	if (!ht_arena_keep(a, &m.comm) || !ht_arena_keep(a, &m.command))
+		return no_memory(err);
+	new = HT_LIST_ADD(&l->model->processes);
+	if (!new)
+		return no_memory(err);
+	*new = m;
+	return 0;
+}
+
 static int take_module(struct load *l, struct ht_cursor *c, struct ht_err *err)
 {
 	struct ht_arena *a = &l->model->arena;
@@ -248,6 +265,8 @@ static int take_record(struct load *l, uint32_t kind, struct ht_cursor *c, uint6
 		return take_session(l, c, err);
 	case HT_BLOCK_IMAGE:
 		return take_image(l, c, err);
+	case HT_BLOCK_PROCESS:
+		return take_process(l, c, err);
 	case HT_BLOCK_MODULE:
 		return take_module(l, c, err);
 	case HT_BLOCK_THREAD:
@@ -268,7 +287,8 @@ static int take_record(struct load *l, uint32_t kind, struct ht_cursor *c, uint6
 static int take_records(struct load *l, const struct ht_block_at *b, struct ht_cursor c, struct ht_err *err)
 {
 	struct ht_model *t = l->model;
-	size_t images = t->images.count, modules = t->modules.count, contexts = t->contexts.count;
+	size_t images = t->images.count, processes = t->processes.count, modules = t->modules.count,
+	       contexts = t->contexts.count;
 	size_t losses = t->losses.count, pairs = t->clock.pairs.count;
 	size_t threads = l->threads.count, accounts = l->accounts.count;
 	uint64_t previous = 0;
@@ -279,6 +299,7 @@ static int take_records(struct load *l, const struct ht_block_at *b, struct ht_c
 	if (!rc)
 		return 0;
 	t->images.count = images;
+	t->processes.count = processes;
 	t->modules.count = modules;
 	t->contexts.count = contexts;
 	t->losses.count = losses;
@@ -301,13 +322,13 @@ static int take_block(struct load *l, size_t i, struct ht_err *err)
 		rc = take_events(l, i, payload, err);
 	else if (b->kind == HT_BLOCK_INDEX)
 		rc = check_index(payload, err);
-	else if (b->kind && b->kind < HT_BLOCK_INDEX)
+	else if ((b->kind && b->kind < HT_BLOCK_INDEX) || b->kind == HT_BLOCK_PROCESS)
 		rc = take_records(l, b, payload, err);
 	if (rc == HT_EDAMAGED) {
 		ht_reader_note(t->reader, i, err->text);
 		return 0;
 	}
-	t->block_counts[b->kind <= HT_BLOCK_MARK ? b->kind : 0]++;
+	t->block_counts[b->kind <= HT_BLOCK_PROCESS ? b->kind : 0]++;
 	return rc;
 }
 
@@ -393,6 +414,56 @@ static void keep_latest_images(struct ht_model *t)
 			highest = image;
 	}
 	t->images.count = kept;
+}
+
+/* Ascending, and by a stable order: qsort may not keep records of one process in the order of the file. */
+static int by_process(const void *a, const void *b)
+{
+	const struct ht_meta_process *x = a, *y = b;
+
+	if (x->process != y->process)
+		return compare(x->process, y->process);
+	return compare(x->end_ticks, y->end_ticks) ? compare(x->end_ticks, y->end_ticks) : compare(x->exit, y->exit);
+}
+
+/* A process is described when it is met, and when it ended. */
+static void keep_latest_processes(struct ht_model *t)
+{
+	size_t kept = 0;
+
+	SORT(&t->processes, by_process);
+	for (size_t i = 0; i < t->processes.count; i++) {
+		if (kept && t->processes.at[kept - 1].process == t->processes.at[i].process)
+			kept--;
+		t->processes.at[kept++] = t->processes.at[i];
+	}
+	t->processes.count = kept;
+}
+
+const struct ht_meta_image *ht_model_image(const struct ht_model *t, uint64_t image)
+{
+	/* nearly always in order and without a gap */
+	if (image && image <= t->images.count && t->images.at[image - 1].image == image)
+		return &t->images.at[image - 1];
+	for (size_t i = 0; i < t->images.count; i++)
+		if (t->images.at[i].image == image)
+			return &t->images.at[i];
+	return NULL;
+}
+
+/* A forked image runs what the one ran that it was forked from. */
+static void name_forked_images(struct ht_model *t)
+{
+	for (size_t i = 0; i < t->images.count; i++) {
+		struct ht_meta_image *m = &t->images.at[i];
+		const struct ht_meta_image *from = m->forked_from < m->image ? ht_model_image(t, m->forked_from) : NULL;
+
+		if (!m->forked_from || !from)
+			continue;
+		m->exe = from->exe;
+		m->allocator = from->allocator;
+		m->command = from->command;
+	}
 }
 
 static uint64_t add_up(uint64_t a, uint64_t b)
@@ -514,7 +585,7 @@ static int load(struct load *l, struct ht_err *err)
 
 	for (size_t i = 0; !rc && i < ht_reader_block_count(t->reader); i++)
 		rc = take_block(l, i, err);
-	for (int kind = 0; kind <= HT_BLOCK_MARK; kind++)
+	for (int kind = 0; kind <= HT_BLOCK_PROCESS; kind++)
 		intact += t->block_counts[kind];
 	if (!rc && !intact && !ht_reader_begins_right(t->reader))
 		rc = ht_err_set(err, HT_EFORMAT, "is not a heaptap trace");
@@ -524,6 +595,8 @@ static int load(struct load *l, struct ht_err *err)
 		return rc;
 	sort_contexts(t);
 	keep_latest_images(t);
+	keep_latest_processes(t);
+	name_forked_images(t);
 	ht_clock_prepare(&t->clock, t->session.start_ticks);
 	t->unknown_from_ticks = ht_reader_damages(t->reader, &damage) || t->missing ? 0 : UINT64_MAX;
 	for (size_t i = 0; i < t->losses.count; i++)
@@ -560,6 +633,7 @@ void ht_model_close(struct ht_model *t)
 	ht_reader_close(t->reader);
 	ht_arena_fini(&t->arena);
 	free(t->images.at);
+	free(t->processes.at);
 	free(t->modules.at);
 	free(t->losses.at);
 	free(t->contexts.at);

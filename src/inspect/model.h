@@ -60,6 +60,7 @@ struct ht_model {
 	struct ht_meta_session session;
 	struct ht_meta_end end;
 	HT_LIST(struct ht_meta_image) images;
+	HT_LIST(struct ht_meta_process) processes; /* by number; of several records for one the last */
 	HT_LIST(struct ht_meta_module) modules;
 	HT_LIST(struct ht_meta_loss) losses;
 	HT_LIST(struct ht_node_at) contexts;
@@ -68,7 +69,7 @@ struct ht_model {
 	struct ht_clock clock;
 	size_t threads;                           /* streams with a THREAD record */
 	uint64_t row_counts[HT_ROW_EXISTING + 1]; /* by kind */
-	uint64_t block_counts[HT_BLOCK_MARK + 1]; /* intact ones by kind; 0: of unknown kinds */
+	uint64_t block_counts[HT_BLOCK_PROCESS + 1]; /* intact ones by kind; 0: of unknown kinds */
 	uint64_t last_ticks;                      /* of any row */
 	uint64_t missing;                         /* sequence numbers, all streams together */
 	uint64_t unknown_from_ticks; /* from here on a release of an unknown block is no wonder; UINT64_MAX: never */
@@ -77,6 +78,9 @@ struct ht_model {
 /* HT_EFORMAT, HT_ESYSTEM. Damage is no error: the model holds what is intact. */
 int ht_model_open(const char *path, struct ht_model **ret, struct ht_err *err);
 void ht_model_close(struct ht_model *t);
+
+/* NULL: nothing is known of this image. */
+const struct ht_meta_image *ht_model_image(const struct ht_model *t, uint64_t image);
 
 /* Damages of the file; see ht_reader_damages(). */
 uint64_t ht_model_damages(const struct ht_model *t, const struct ht_damage **ret);

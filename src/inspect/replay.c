@@ -18,8 +18,20 @@
 
 #define LATE_STAMP_NS 1000
 
+/* What a forked image begins with: the live set of the one it was forked from, at fork_ticks. */
+struct start {
+	uint64_t image, forked_from, fork_ticks, until_ticks; /* until its agent joined */
+	struct ht_live live;
+	struct ht_live
+		unsure; /* what other threads did until then to these addresses may have come before the fork or after */
+};
+
 struct replay {
 	struct ht_model *model;
+	HT_LIST(struct start) starts; /* by forked_from, fork_ticks, image */
+	size_t next_start;            /* in the image that is replayed: those before it were copied */
+	size_t first_open;            /* the first copied one whose agent had not joined yet */
+	struct ht_live unsure;
 	const struct ht_observer *observer;
 	size_t observers;
 	struct ht_history *history;
@@ -96,7 +108,9 @@ static void wonder(struct replay *r, const struct ht_row *row)
 /* Takes a block out; false, and counted, if it is not there. */
 static bool release(struct replay *r, const struct ht_row *row, struct ht_live_block *ret)
 {
-	if (ht_live_take(&r->live, row->address, ret))
+	bool unsure = r->unsure.count && ht_live_take(&r->unsure, row->address, ret);
+
+	if (ht_live_take(&r->live, row->address, ret) || unsure)
 		return true;
 	wonder(r, row);
 	return false;
@@ -146,7 +160,11 @@ static int resolve_conflict(struct replay *r, const struct ht_lane *l, uint64_t 
 static int become_live(struct replay *r, const struct ht_lane *l, const struct ht_live_block *b)
 {
 	struct ht_live_block forgotten;
-	int rc = ht_live_find(&r->live, b->address) ? resolve_conflict(r, l, b->address) : 0;
+	int rc;
+
+	if (r->unsure.count && ht_live_take(&r->unsure, b->address, &forgotten))
+		ht_live_take(&r->live, b->address, &forgotten); /* so it was free when the process was forked */
+	rc = ht_live_find(&r->live, b->address) ? resolve_conflict(r, l, b->address) : 0;
 
 	if (!rc && r->observers && ht_live_find(&r->live, b->address)) {
 		ht_live_take(&r->live, b->address, &forgotten);
@@ -306,13 +324,76 @@ static int replay_row(struct replay *r, struct ht_lane *l)
 
 /* ---- images ------------------------------------------------------------------------------------------------ */
 
-static int replay_rows(struct replay *r)
+static int by_fork(const void *a, const void *b)
+{
+	const struct start *x = a, *y = b;
+
+	if (x->forked_from != y->forked_from)
+		return x->forked_from < y->forked_from ? -1 : 1;
+	if (x->fork_ticks != y->fork_ticks)
+		return x->fork_ticks < y->fork_ticks ? -1 : 1;
+	return (x->image > y->image) - (x->image < y->image);
+}
+
+static int list_starts(struct replay *r)
+{
+	for (size_t i = 0; i < r->model->images.count; i++) {
+		const struct ht_meta_image *m = &r->model->images.at[i];
+		struct start *s;
+
+		if (!m->forked_from || m->forked_from >= m->image)
+			continue;
+		s = HT_LIST_ADD(&r->starts);
+		if (!s)
+			return no_memory(r);
+		*s = (struct start){ m->image, m->forked_from, m->fork_ticks, m->ticks, { 0 }, { 0 } };
+	}
+	if (r->starts.count)
+		qsort(r->starts.at, r->starts.count, sizeof(*r->starts.at), by_fork);
+	return 0;
+}
+
+/* The children that were forked from `image` before `ticks` get their copies. */
+static int copy_for_children(struct replay *r, uint64_t image, bool all, uint64_t ticks)
+{
+	for (; r->next_start < r->starts.count; r->next_start++) {
+		struct start *s = &r->starts.at[r->next_start];
+
+		if (s->forked_from != image || (!all && s->fork_ticks >= ticks))
+			return 0;
+		if (!ht_live_copy(&r->live, &s->live))
+			return no_memory(r);
+	}
+	return 0;
+}
+
+/* A row of the parent after the fork and before the child's agent joined: replay cannot tell whether the child saw it. */
+static int tell_children(struct replay *r, const struct ht_lane *l)
+{
+	struct ht_live_block b = block_of(r, l);
+
+	while (r->first_open < r->next_start && r->starts.at[r->first_open].until_ticks < l->row.time_ticks)
+		r->first_open++;
+	if (l->row.kind == HT_ROW_ALLOC_FAILED || l->row.kind == HT_ROW_REALLOC_FREED ||
+	    l->row.kind == HT_ROW_REALLOC_FAILED)
+		return 0;
+	for (size_t i = r->first_open; i < r->next_start; i++)
+		if (r->starts.at[i].until_ticks >= l->row.time_ticks && !ht_live_put(&r->starts.at[i].unsure, &b))
+			return no_memory(r);
+	return 0;
+}
+
+static int replay_rows(struct replay *r, uint64_t image)
 {
 	struct ht_lane *l;
 	int rc;
 
 	while ((rc = ht_merge_next(&r->merge, &l, r->err)) > 0) {
-		rc = replay_row(r, l);
+		rc = copy_for_children(r, image, false, l->row.time_ticks);
+		if (!rc && r->first_open < r->next_start)
+			rc = tell_children(r, l);
+		if (!rc)
+			rc = replay_row(r, l);
 		if (rc)
 			return rc;
 		rc = ht_merge_step(&r->merge, r->err);
@@ -324,16 +405,53 @@ static int replay_rows(struct replay *r)
 	return rc;
 }
 
+/* With nothing, or with what its parent had. */
+static void begin_image(struct replay *r, uint64_t image)
+{
+	ht_live_fini(&r->live);
+	ht_live_fini(&r->unsure);
+	r->left_alone.count = 0;
+	for (size_t i = 0; i < r->starts.count; i++)
+		if (r->starts.at[i].image == image) {
+			r->live = r->starts.at[i].live;
+			r->unsure = r->starts.at[i].unsure;
+			r->starts.at[i].live = r->starts.at[i].unsure = (struct ht_live){ 0 };
+		}
+	r->next_start = 0;
+	while (r->next_start < r->starts.count && r->starts.at[r->next_start].forked_from < image)
+		r->next_start++;
+	r->first_open = r->next_start;
+}
+
+static bool is_own(const struct replay *r, const struct ht_live_block *b, uint64_t image)
+{
+	return r->model->streams.at[b->stream].image == image;
+}
+
+/* What the image made and did not free; what it inherited is its parent's to answer for. */
+static void count_left(struct replay *r, uint64_t image)
+{
+	const struct ht_live_block *b;
+	size_t at = 0;
+
+	while ((b = ht_live_next(&r->live, &at)))
+		if (is_own(r, b, image)) {
+			r->history->live_blocks++;
+			r->history->live_bytes += b->size;
+		}
+}
+
 static int replay_image(struct replay *r, uint64_t image)
 {
 	int rc = ht_merge_init(&r->merge, r->model, image, r->err);
 
 	if (rc)
 		return rc;
-	ht_live_fini(&r->live);
-	r->left_alone.count = 0;
-	rc = replay_rows(r);
+	begin_image(r, image);
+	rc = replay_rows(r, image);
 	ht_merge_fini(&r->merge);
+	if (!rc)
+		rc = copy_for_children(r, image, true, 0);
 	for (size_t i = 0; !rc && i < r->left_alone.count; i++) {
 		const struct ht_live_block *b = &r->left_alone.at[i];
 
@@ -345,18 +463,36 @@ static int replay_image(struct replay *r, uint64_t image)
 	return rc;
 }
 
-static int tell_remaining(struct replay *r, enum ht_leaving why)
+static int tell_remaining(struct replay *r, uint64_t image, enum ht_leaving why)
 {
 	const struct ht_live_block *b;
 	size_t at = 0;
 	int rc = 0;
 
 	while (!rc && (b = ht_live_next(&r->live, &at)))
-		rc = tell_left(r, b, why);
+		if (is_own(r, b, image))
+			rc = tell_left(r, b, why);
 	return rc;
 }
 
-/* The lowest image above `after` that has streams. */
+/* Whether a later image of the same process has streams. */
+static bool goes_on(const struct ht_model *t, uint64_t image)
+{
+	const struct ht_meta_image *m = ht_model_image(t, image), *other;
+
+	for (size_t i = 0; i < t->streams.count; i++) {
+		const struct ht_stream *s = &t->streams.at[i];
+
+		if (!s->event_count || s->image <= image)
+			continue;
+		other = ht_model_image(t, s->image);
+		if ((other ? other->process : 1) == (m ? m->process : 1))
+			return true;
+	}
+	return false;
+}
+
+/* The lowest image above `after` that has streams, or was forked. */
 static bool next_image(const struct ht_model *t, bool any, uint64_t after, uint64_t *ret)
 {
 	bool found = false;
@@ -369,6 +505,15 @@ static bool next_image(const struct ht_model *t, bool any, uint64_t after, uint6
 		*ret = image;
 		found = true;
 	}
+	for (size_t i = 0; i < t->images.count;
+	     i++) { /* one that made no call may have been forked from all the same */
+		const struct ht_meta_image *m = &t->images.at[i];
+
+		if (!m->forked_from || (any && m->image <= after) || (found && m->image >= *ret))
+			continue;
+		*ret = m->image;
+		found = true;
+	}
 	return found;
 }
 
@@ -379,17 +524,25 @@ int ht_replay_run(struct ht_model *t, const struct ht_observer *observer, size_t
 	struct replay r = { .model = t, .observer = observer, .observers = observers, .history = &history, .err = err };
 	uint64_t image = 0;
 	bool more = next_image(t, false, 0, &image);
-	int rc = 0;
+	int rc = list_starts(&r);
 
 	while (!rc && more) {
+		bool replaced = goes_on(t, image);
+
 		rc = replay_image(&r, image);
-		more = next_image(t, true, image, &image);
+		if (!rc && !replaced)
+			count_left(&r, image);
 		if (!rc && observers)
-			rc = tell_remaining(&r, more ? HT_LEFT_BY_EXEC : HT_LEFT_AT_END);
+			rc = tell_remaining(&r, image, replaced ? HT_LEFT_BY_EXEC : HT_LEFT_AT_END);
+		more = next_image(t, true, image, &image);
 	}
-	history.live_blocks = ht_live_blocks(&r.live);
-	history.live_bytes = r.live.bytes;
 	ht_live_fini(&r.live);
+	ht_live_fini(&r.unsure);
+	for (size_t i = 0; i < r.starts.count; i++) {
+		ht_live_fini(&r.starts.at[i].live);
+		ht_live_fini(&r.starts.at[i].unsure);
+	}
+	free(r.starts.at);
 	free(r.left_alone.at);
 	if (!rc)
 		*ret = history;

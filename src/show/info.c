@@ -74,6 +74,18 @@ static const struct ht_field image_fields[] = {
 	{ "allocator", "allocator", 0 }, { "command", "command", 0 },
 };
 
+static const struct ht_field process_fields[] = {
+	{ "pid", "process", 0 },
+	{ "ppid", "parent", 0 },
+	{ "comm", "name", 0 },
+	{ "command", NULL, 0 },
+	{ "start_ns", "started", HT_FORM_NS },
+	{ "end_ns", "ended", HT_FORM_NS },
+	{ "exit", "status", 0 },
+	{ "traced", "recorded", 0 },
+	{ "reason", NULL, 0 },
+};
+
 static const struct ht_field module_fields[] = {
 	{ "image", "image", 0 },   { "change", "change", 0 }, { "time_ns", NULL, 0 },
 	{ "generation", NULL, 0 }, { "start", "start", 0 },   { "end", "end", 0 },
@@ -119,7 +131,7 @@ static const char *const end_words[] = {
 static const char *const image_names[] = {
 	[HT_IMAGE_STATE_RECORDED] = "recorded", [HT_IMAGE_STATE_OWN_ALLOCATOR] = "own_allocator",
 	[HT_IMAGE_STATE_NO_WIPE] = "no_wipe",   [HT_IMAGE_STATE_NO_LIBC] = "no_allocator",
-	[HT_IMAGE_STATE_UNSEEN] = "unseen",
+	[HT_IMAGE_STATE_UNSEEN] = "unseen",     [HT_IMAGE_STATE_UNWANTED] = "not_followed",
 };
 static const char *const image_words[] = {
 	[HT_IMAGE_STATE_RECORDED] = "recorded",
@@ -127,6 +139,7 @@ static const char *const image_words[] = {
 	[HT_IMAGE_STATE_NO_WIPE] = "not recorded: kernel without MADV_WIPEONFORK",
 	[HT_IMAGE_STATE_NO_LIBC] = "not recorded: no allocator found",
 	[HT_IMAGE_STATE_UNSEEN] = "not recorded: static, privileged or foreign program",
+	[HT_IMAGE_STATE_UNWANTED] = "not recorded: not followed",
 };
 
 static const char *const loss_names[] = {
@@ -204,7 +217,7 @@ static void add_counts(struct ht_table *t, const struct ht_model *m)
 	uint64_t bytes = ht_model_file_bytes(m), blocks = 0;
 	const struct ht_damage *damage;
 
-	for (int kind = 0; kind <= HT_BLOCK_MARK; kind++)
+	for (int kind = 0; kind <= HT_BLOCK_PROCESS; kind++)
 		blocks += m->block_counts[kind];
 	ht_table_add(t, ht_number(s.events));
 	ht_table_add(t, ht_number(s.allocs));
@@ -278,6 +291,41 @@ static void add_images(struct ht_table *t, struct ht_model *m)
 	}
 }
 
+/* As a shell says it. */
+static struct ht_value exit_of(const struct ht_meta_process *p)
+{
+	return ht_if(p->exit, ht_number(p->exit == HT_EXIT_SIGNAL ? 128 + p->code : p->code));
+}
+
+/* What became of the process's latest image; a process without one made no call of its own. */
+static uint64_t status_of(const struct ht_model *m, uint64_t process)
+{
+	uint64_t latest = 0, status = 0;
+
+	for (size_t i = 0; i < m->images.count; i++)
+		if (m->images.at[i].process == process && m->images.at[i].image > latest) {
+			latest = m->images.at[i].image;
+			status = m->images.at[i].status;
+		}
+	return status;
+}
+
+static void add_process(struct ht_table *t, struct ht_model *m, const struct ht_meta_process *p)
+{
+	uint64_t status = status_of(m, p->process);
+
+	ht_table_add(t, ht_number(p->pid));
+	ht_table_add(t, ht_number(p->ppid));
+	ht_table_add(t, ht_if(p->comm.len, ht_string(p->comm)));
+	ht_table_add(t, ht_words(p->command));
+	ht_table_add(t, ht_number(ht_clock_time_ns(&m->clock, p->start_ticks)));
+	ht_table_add(t, ht_if(p->end_ticks, ht_number(ht_clock_time_ns(&m->clock, p->end_ticks))));
+	ht_table_add(t, exit_of(p));
+	ht_table_add(t, ht_flag(status == HT_IMAGE_STATE_RECORDED));
+	ht_table_add(t,
+		     ht_if(status != HT_IMAGE_STATE_RECORDED, status ? WORD(image_names, status) : ht_name("no_call")));
+}
+
 static void add_module(struct ht_table *t, struct ht_model *m, const struct ht_meta_module *module)
 {
 	ht_table_add(t, ht_number(module->image));
@@ -331,6 +379,7 @@ static void print_json(struct ht_model *m, const struct ht_table *facts, struct 
 		       const uint64_t by_cut[HT_STACK_CUTS])
 {
 	struct ht_table modules = HT_TABLE(module_fields), losses = HT_TABLE(loss_fields);
+	struct ht_table processes = HT_TABLE(process_fields);
 	struct ht_table threads = HT_TABLE(thread_fields);
 
 	ht_out_text("{");
@@ -338,6 +387,12 @@ static void print_json(struct ht_model *m, const struct ht_table *facts, struct 
 	print_cuts(by_cut);
 	ht_out_text(",\"image_list\":[");
 	ht_table_json_rows(images, false);
+	ht_out_text("],\"processes\":[");
+	for (size_t i = 0; i < m->processes.count; i++) {
+		add_process(&processes, m, &m->processes.at[i]);
+		ht_table_json_rows(&processes, i);
+	}
+	ht_table_fini(&processes);
 	ht_out_text("],\"module_list\":[");
 	for (size_t i = 0; i < m->modules.count; i++) {
 		add_module(&modules, m, &m->modules.at[i]);
@@ -380,6 +435,8 @@ static void print_text(struct ht_model *m, const struct ht_table *facts, struct 
 {
 	struct ht_table modules = HT_TABLE(module_fields), losses = HT_TABLE(loss_fields);
 	struct ht_table threads = HT_TABLE(thread_fields);
+	struct ht_table processes = HT_TABLE(process_fields);
+	size_t known = at_most(m->processes.count, ROWS_SHOWN);
 	size_t lost = at_most(m->losses.count, ROWS_SHOWN), shown = at_most(m->streams.count, ROWS_SHOWN);
 
 	ht_table_facts(facts);
@@ -387,6 +444,9 @@ static void print_text(struct ht_model *m, const struct ht_table *facts, struct 
 		if (by_cut[i])
 			ht_outf("stacks cut short: %" PRIu64 ", %s\n", by_cut[i],
 				ht_stacks_cut_word((enum ht_stack_cut)i));
+	for (size_t i = 0; i < known; i++)
+		add_process(&processes, m, &m->processes.at[i]);
+	print_section(&processes, m->processes.count - known);
 	print_section(images, 0);
 	for (size_t i = 0; i < m->modules.count; i++)
 		add_module(&modules, m, &m->modules.at[i]);

@@ -17,7 +17,7 @@
 #include "show/figures.h"
 
 enum { OWN_FAILURE = 125 };
-enum { OUTPUT, OVERFLOW, NO_STACKS, FREE_STACKS, MAX_FILE };
+enum { OUTPUT, OVERFLOW, NO_STACKS, FREE_STACKS, MAX_FILE, FOLLOW, WAIT };
 
 static const struct ht_option options[] = {
 	[OUTPUT] = { "output", 'o', "FILE",
@@ -27,6 +27,12 @@ static const struct ht_option options[] = {
 	[NO_STACKS] = { "no-stacks", 0, NULL, "record which function was called, not from where" },
 	[FREE_STACKS] = { "free-stacks", 0, NULL, "record from where blocks are freed, too" },
 	[MAX_FILE] = { "max-file", 0, "SIZE", "stop recording at this file size (K, M, G); the program runs on" },
+	[FOLLOW] = { "follow", 0, "all|fork|exec",
+		     "record its children too: all of them; those made by fork until they execute a program; or none "
+		     "(default), "
+		     "only what the program itself turns into by exec" },
+	[WAIT] = { "wait", 0, "root|tree",
+		   "end the recording with the program (default), or with the last of its children" },
 	{ .name = NULL },
 };
 
@@ -52,6 +58,25 @@ static int parse_size(const char *word, uint64_t *ret, struct ht_err *err)
 	return 0;
 }
 
+static int read_follow(const char *word, uint32_t *flags, struct ht_err *err)
+{
+	if (word && strcmp(word, "all") == 0)
+		*flags |= HT_SESSION_FOLLOW_FORK | HT_SESSION_FOLLOW_EXEC;
+	else if (word && strcmp(word, "fork") == 0)
+		*flags |= HT_SESSION_FOLLOW_FORK;
+	else if (word && strcmp(word, "exec") != 0)
+		return ht_err_set(err, HT_EUSAGE, "--follow=%s: none of all, fork and exec", word);
+	return 0;
+}
+
+static int read_wait(const char *word, bool *ret, struct ht_err *err)
+{
+	*ret = word && strcmp(word, "tree") == 0;
+	if (word && !*ret && strcmp(word, "root") != 0)
+		return ht_err_set(err, HT_EUSAGE, "--wait=%s: neither root nor tree", word);
+	return 0;
+}
+
 static int read_options(const struct ht_given *given, struct ht_recording_options *o, struct ht_err *err)
 {
 	const char *overflow = given->option[OVERFLOW];
@@ -71,6 +96,9 @@ static int read_options(const struct ht_given *given, struct ht_recording_option
 		return ht_err_set(err, HT_EUSAGE, "--free-stacks and --no-stacks contradict each other");
 	if (given->option[FREE_STACKS])
 		o->flags |= HT_SESSION_FREE_STACKS;
+	if (read_follow(given->option[FOLLOW], &o->flags, err) ||
+	    read_wait(given->option[WAIT], &o->wait_for_tree, err))
+		return HT_EUSAGE;
 	return given->option[MAX_FILE] ? parse_size(given->option[MAX_FILE], &o->max_bytes, err) : 0;
 }
 
@@ -120,6 +148,10 @@ static void tell_shortcomings(const struct ht_recording_result *r)
 	else if (r->images_not_recorded)
 		ht_warn(r->output, "%u programs that ran are not recorded; the last: %s", r->images_not_recorded,
 			r->why_not_recorded);
+	if (r->unheard || r->kin_unknown)
+		ht_warn(r->output,
+			"there were more processes than could be kept account of: at least %u are not recorded",
+			r->unheard + r->kin_unknown);
 	if (r->never_waited)
 		ht_warn(r->output, "the program set a seccomp filter, so it was not made to wait when the recorder "
 				   "fell behind (--overflow=drop)");
@@ -155,6 +187,10 @@ static void tell(const struct ht_recording_result *r, bool terminal)
 	}
 	if (terminal && r->forked_children)
 		fprintf(stderr, "heaptap: %u forked children ran unrecorded\n", r->forked_children);
+	if (terminal && r->still_running)
+		fprintf(stderr,
+			"heaptap: %u of %u processes run on, unrecorded from here (--wait=tree waits for them)\n",
+			r->still_running, r->processes);
 }
 
 static int status_of(const struct ht_recording_result *r)

@@ -37,19 +37,21 @@ MASK32 = (1 << 32) - 1
 LOOK_AHEAD_ROWS = 1000  # [7]
 
 SESSION, IMAGE, MODULE, THREAD, CONTEXT, CLOCK, EVENTS, LOSS, ACCOUNT, END, INDEX = range(1, 12)
-KIND_NAMES = "- SESSION IMAGE MODULE THREAD CONTEXT CLOCK EVENTS LOSS ACCOUNT END INDEX CHECKPOINT KERNEL MARK".split()
+PROCESS = 15
+KIND_NAMES = "- SESSION IMAGE MODULE THREAD CONTEXT CLOCK EVENTS LOSS ACCOUNT END INDEX CHECKPOINT KERNEL MARK PROCESS".split()
 
 # The records of section 5: fields in order; a name with $ is a string, one with ~ a zigzag, all others varints.
 RECORDS = {
     SESSION: "clock start_ticks start_realtime_ns policy flags pid heaptap$ host$ command$",
-    IMAGE: "image ticks status pid glibc exe$ allocator$ command$",
+    IMAGE: "image ticks status pid glibc process forked_from fork_ticks exe$ allocator$ command$",
+    PROCESS: "process parent pid ppid start_ticks end_ticks exit code comm$ command$",
     MODULE: "change ticks generation image start end offset path$ build_id$",
     THREAD: "stream tid image ticks name$",
     CONTEXT: "context~ parent kind generation pc",
     CLOCK: "ticks monotonic_ns realtime_ns",
     LOSS: "stream first_seq count from_ticks to_ticks reason",
     ACCOUNT: "stream ticks entered recorded counted_only lost nested blocked_ns",
-    END: "ticks reason status forked_children contexts_cut damaged_streams events",
+    END: "ticks reason status forked_children contexts_cut damaged_streams events unheard",
 }
 
 ALLOC, ALLOC_FAILED, FREE, REALLOC_BEGIN, REALLOC_END, REALLOC_FREED, REALLOC_FAILED, EXISTING = range(1, 9)  # [6.1]
@@ -478,14 +480,39 @@ class Replay:
         images = {}
         for stream in self.trace.streams.values():
             images.setdefault(self.trace.image_of(stream.number), []).append(stream)
-        for image in sorted(images):
-            self.live = {}
-            self.streams = images[image]
+        starts = {}
+        forked = {r["image"] for r in self.trace.images.values() if 0 < r["forked_from"] < r["image"]}
+        for image in sorted(set(images) | forked):
+            self.live, self.unsure = starts.pop(image, ({}, {}))
+            self.image, self.children = image, self.forks_of(image)
+            self.copied, self.starts = 0, starts
+            self.streams = images.get(image, [])
             self.left_alone = []
             yield from self.merge()
             for _, address, size in self.left_alone:
                 if size is not None:
-                    self.live.setdefault(address, size)
+                    self.live.setdefault(address, (size, image))
+            self.copy_for_children(None)
+
+    def forks_of(self, image):
+        """The images that were forked from this one, in the order of their forks [7]."""
+        forks = [r for r in self.trace.images.values() if r["forked_from"] == image < r["image"]]
+        return sorted(forks, key=lambda r: (r["fork_ticks"], r["image"]))
+
+    def copy_for_children(self, ticks):
+        """Children forked before this moment get the live set as it is; what follows until they join is unsure."""
+        while self.copied < len(self.children):
+            child = self.children[self.copied]
+            if ticks is not None and child["fork_ticks"] >= ticks:
+                break
+            self.starts[child["image"]] = dict(self.live), {}
+            self.copied += 1
+
+    def tell_children(self, row):
+        if row[1] in HAS_ADDRESS:
+            for child in self.children[: self.copied]:
+                if child["ticks"] >= row[2]:
+                    self.starts[child["image"]][1][row[4]] = row[5], self.image
 
     def merge(self):
         heads = []
@@ -501,6 +528,8 @@ class Replay:
             push(stream)
         while heads:
             _, _, stream, row = heapq.heappop(heads)
+            self.copy_for_children(row[2])
+            self.tell_children(row)
             yield from self.replay(stream, row)
             stream.step()
             push(stream)
@@ -545,6 +574,8 @@ class Replay:
             yield self.realloc(stream, row, begin)
 
     def become_live(self, stream, row, address, size):
+        if self.unsure.pop(address, None):
+            self.live.pop(address, None)
         if address in self.live:
             early = self.find_release(stream, row, address)
             if early:
@@ -555,7 +586,7 @@ class Replay:
                     yield self.simple(other, release, "free", freed, address)
             else:
                 self.wonder(row)
-        self.live[address] = size
+        self.live[address] = size, self.image
 
     def wonder(self, row):
         """What this row does to its address cannot be, unless a call in front of it is missing."""
@@ -581,10 +612,12 @@ class Replay:
 
     def release(self, row):
         """Takes the block out of the live set and returns its size, None if it was not there."""
-        size = self.live.pop(row[4], None)
-        if size is None:
+        unsure = self.unsure.pop(row[4], None)
+        block = self.live.pop(row[4], None) or unsure
+        if block is None:
             self.wonder(row)
-        return size
+            return None
+        return block[0]
 
     def simple(self, stream, row, event, size, address):
         function, caller = self.trace.place(row[3])
@@ -661,7 +694,9 @@ def verdict(trace):
     answer["unknown_releases"] = replay.unknown_releases
     answer["damaged_blocks"] = len(trace.damages)
     answer["missing_sequences"] = trace.missing
-    answer["unrecorded_images"] = sum(image["status"] != 1 for image in trace.images.values())
+    answer["unrecorded_images"] = sum(
+        image["status"] not in (1, 6) for image in trace.images.values()
+    ) + (trace.end["unheard"] if trace.end else 0)
     answer["complete"] = bool(
         trace.session
         and trace.end

@@ -42,7 +42,7 @@ struct play {
 	struct ht_pool pool;
 	struct ht_ticker ticker;
 	struct ht_trace trace;
-	struct ht_mappings mappings;
+	struct ht_processes processes;
 	struct ht_contexts contexts;
 	struct ht_streams streams;
 	struct ht_images images;
@@ -206,6 +206,8 @@ static void write_image(struct play *p)
 	struct ht_image *image = &p->session.images[number % HT_IMAGE_RING];
 
 	image->status = (uint32_t)take(&p->in, 1);
+	image->pid = take(&p->in, 1) % 2 ? (uint32_t)getpid() : (uint32_t)take(&p->in, 3);
+	image->parent = (uint32_t)take(&p->in, 1);
 	for (size_t i = take(&p->in, 1); i < sizeof(image->exe); i++)
 		image->exe[i] = (char)i;
 	atomic_store(&image->number, number + 1);
@@ -259,8 +261,9 @@ static void begin(struct play *p)
 			     &(struct ht_meta_session){ .clock = p->ticker.clock, .pid = (uint64_t)getpid() });
 	ht_trace_put_clock(&p->trace, &p->ticker.first);
 	ht_trace_flush(&p->trace);
-	p->mappings = (struct ht_mappings){ .trace = &p->trace, .ticker = &p->ticker, .pid = getpid() };
-	must(ht_contexts_init(&p->contexts, &p->session, &p->trace, &p->mappings, &err), &err);
+	must(ht_contexts_init(&p->contexts, &p->session, &p->trace, &err), &err);
+	must(ht_processes_init(&p->processes, &p->trace, &p->ticker, &err), &err);
+	ht_processes_add(&p->processes, getpid(), NULL, p->ticker.first.ticks, p->ticker.first.ticks);
 	p->streams = (struct ht_streams){
 		.trace = &p->trace,
 		.contexts = &p->contexts,
@@ -268,16 +271,15 @@ static void begin(struct play *p)
 		.pool = &p->pool,
 		.images = &p->images,
 		.gauge = &p->gauge,
-		.pid = getpid(),
 	};
-	p->images = (struct ht_images){ .session = &p->session, .trace = &p->trace, .ticker = &p->ticker };
-	p->images.pid = getpid();
+	p->images = (struct ht_images){
+		.session = &p->session, .trace = &p->trace, .ticker = &p->ticker, .processes = &p->processes
+	};
 	p->drain = (struct ht_drain){
 		.session = &p->session,
 		.pool = &p->pool,
 		.streams = &p->streams,
 		.images = &p->images,
-		.pid = getpid(),
 	};
 	must(ht_drain_init(&p->drain, &err), &err);
 	ht_session_start(&p->session, (uint32_t)getpid());
@@ -299,7 +301,8 @@ static void finish(struct play *p)
 	ht_drain_fini(&p->drain);
 	ht_gauge_fini(&p->gauge);
 	ht_contexts_fini(&p->contexts);
-	ht_mappings_fini(&p->mappings);
+	ht_images_fini(&p->images);
+	ht_processes_fini(&p->processes);
 	ht_trace_close(&p->trace);
 	ht_pool_fini(&p->pool);
 	ht_session_fini(&p->session);

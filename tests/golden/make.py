@@ -152,7 +152,7 @@ class Writer:
         self.block(INDEX, plain)
 
     def footer(self, ticks, rows, forked=0):
-        self.records(END, (ticks, 1, 0, forked, 0, 0, rows))
+        self.records(END, (ticks, 1, 0, forked, 0, 0, rows, 0))
         self.index()
 
     def opening(self, start_ticks, clocks, threads):
@@ -160,7 +160,7 @@ class Writer:
         command = b"./prog\0a b\0"
         self.records(SESSION, (1, start_ticks, 1700000000000000000, 1, 3, 42, b"1.0", b"host", command))
         self.records(CLOCK, *((t, n, n + 1700000000000000000) for t, n in clocks))
-        self.records(IMAGE, (1, start_ticks, 1, 42, 1, b"/usr/bin/prog", b"/usr/lib/libc.so.6", command))
+        self.records(IMAGE, (1, start_ticks, 1, 42, 1, 1, 0, 0, b"/usr/bin/prog", b"/usr/lib/libc.so.6", command))
         self.records(THREAD, *((stream, tid, 1, start_ticks, name) for stream, tid, name in threads))
         self.contexts()
 
@@ -425,7 +425,7 @@ def execs():
     w = Writer()
     w.opening(0, ((0, 0),), ((1, 42, b"sh"), (3, 44, b"helper")))
     w.events(1, 0, (ALLOC, 10, M, 0x1000, 16, 1, 0))
-    w.records(IMAGE, (2, 50, 1, 42, 0, b"/usr/bin/next", b"", b"next\0"), zstd=True)
+    w.records(IMAGE, (2, 50, 1, 42, 0, 1, 0, 0, b"/usr/bin/next", b"", b"next\0"), zstd=True)
     w.records(THREAD, (2, 42, 2, 50, b"next"), (3, 44, 1, 0, b"renamed\x1b[1m"))
     w.events(2, 0, (ALLOC, 50, M, 0x1000, 32, 0, 0), (FREE, 60, F, 0x1000, None, 0, 0))
     w.events(3, 0, (ALLOC, 55, M, 0x2000, 8, 1, 0))

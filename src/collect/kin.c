@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kin.c -- listens to the kernel's process events, and turns those of our processes into births, execs and ends
+ *
+ * Called by: recording.c.
+ *
+ *   FORK   parent is ours            ──► a new process
+ *   EXEC   process is ours           ──► what it ran is over; images.c waits for the agent of what it runs now
+ *   EXIT   process is ours           ──► its exit code; its end, unless other threads of it run on
+ *
+ * Always true: only messages of the kernel itself are believed (sender's port 0).
+ */
+#include "collect/kin.h"
+
+#include <errno.h>
+#include <linux/cn_proc.h>
+#include <linux/connector.h>
+#include <linux/netlink.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ROOM (8 << 20) /* of the socket: about 30000 events */
+#define CHILDREN_MAX 4096
+
+static bool subscribe(int fd)
+{
+	struct {
+		struct nlmsghdr head;
+		struct cn_msg message;
+		enum proc_cn_mcast_op op;
+	} __attribute__((packed)) ask = {
+		.head = { .nlmsg_len = sizeof(ask), .nlmsg_type = NLMSG_DONE },
+		.message = { .id = { CN_IDX_PROC, CN_VAL_PROC }, .len = sizeof(ask.op) },
+		.op = PROC_CN_MCAST_LISTEN,
+	};
+	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = CN_IDX_PROC };
+	int room = ROOM;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)))
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+	return !bind(fd, (struct sockaddr *)&address, sizeof(address)) &&
+	       send(fd, &ask, sizeof(ask), 0) == (ssize_t)sizeof(ask);
+}
+
+/* The kernel answers a subscription with an event that carries its success; in a namespace of their own nobody answers. */
+static bool is_answered(int fd)
+{
+	struct pollfd p = { fd, POLLIN, 0 };
+
+	return poll(&p, 1, 10) == 1;
+}
+
+void ht_kin_listen(struct ht_kin *k)
+{
+	k->fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_CONNECTOR);
+	if (k->fd >= 0 && (!subscribe(k->fd) || !is_answered(k->fd)))
+		ht_kin_fini(k);
+}
+
+void ht_kin_fini(struct ht_kin *k)
+{
+	if (k->fd >= 0)
+		close(k->fd);
+	k->fd = -1;
+}
+
+/* ---- news -------------------------------------------------------------------------------------------------- */
+
+static void born(struct ht_kin *k, pid_t parent, pid_t child, uint64_t ticks)
+{
+	const struct ht_process *from = ht_processes_find(k->processes, parent);
+	struct ht_process *p = ht_processes_latest(k->processes, child);
+
+	if (p && p->told && !p->ended)
+		ht_processes_end(k->processes, p, ticks, -1); /* its pid is another's now */
+	if (p && (p->told || (p->ended && p->end_ticks < ticks)))
+		p = NULL;
+	if (!p && from)
+		p = ht_processes_add(k->processes, child, from, ticks, ticks);
+	if (p) {
+		p->told = true;
+		p->start_ticks = ticks;
+	}
+}
+
+static void executed(struct ht_kin *k, pid_t pid, uint64_t ticks)
+{
+	struct ht_process *p = ht_processes_find(k->processes, pid);
+
+	if (!p)
+		return;
+	ht_images_executed(k->images, p, ticks);
+	ht_processes_describe(k->processes, p);
+}
+
+static void exited(struct ht_kin *k, pid_t pid, bool leader, uint64_t ticks, int status)
+{
+	struct ht_process *p = ht_processes_find(k->processes, pid);
+	struct pollfd end = { p ? p->pidfd : -1, POLLIN, 0 };
+
+	if (!p)
+		return;
+	p->leader_ended |= leader;
+	p->exit = WIFSIGNALED(status) ? HT_EXIT_SIGNAL : HT_EXIT_CODE;
+	p->code = (uint32_t)(WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	if (!p->leader_ended || (p->pidfd >= 0 && poll(&end, 1, 0) != 1))
+		return; /* other threads run on, or it takes another moment: its pidfd tells */
+	ht_images_ending(k->images, p);
+	ht_processes_end(k->processes, p, ticks, status);
+}
+
+static void take(struct ht_kin *k, const void *data)
+{
+	struct proc_event copy, *e = memcpy(&copy, data, sizeof(copy)); /* it is not aligned */
+	uint64_t ticks = ht_ticker_at(k->processes->ticker, e->timestamp_ns);
+
+	switch (e->what) {
+	case PROC_EVENT_FORK:
+		if (e->event_data.fork.child_pid == e->event_data.fork.child_tgid)
+			born(k, e->event_data.fork.parent_tgid, e->event_data.fork.child_tgid, ticks);
+		break;
+	case PROC_EVENT_EXEC:
+		executed(k, e->event_data.exec.process_tgid, ticks);
+		break;
+	case PROC_EVENT_EXIT:
+		exited(k, e->event_data.exit.process_tgid,
+		       e->event_data.exit.process_pid == e->event_data.exit.process_tgid, ticks,
+		       (int)e->event_data.exit.exit_code);
+		break;
+	default:
+		break;
+	}
+}
+
+void ht_kin_read(struct ht_kin *k)
+{
+	union {
+		struct nlmsghdr head;
+		char bytes[4096];
+	} m;
+	struct sockaddr_nl from;
+	socklen_t len;
+	ssize_t n;
+
+	while (k->fd >= 0) {
+		len = sizeof(from);
+		n = recvfrom(k->fd, &m, sizeof(m), 0, (struct sockaddr *)&from, &len);
+		if (n < 0 && errno == ENOBUFS)
+			k->overran = true;
+		else if (n < 0)
+			return;
+		else if (from.nl_pid == 0 &&
+			 n >= (ssize_t)(NLMSG_HDRLEN + sizeof(struct cn_msg) + sizeof(struct proc_event)))
+			take(k, m.bytes + NLMSG_HDRLEN + sizeof(struct cn_msg));
+	}
+}
+
+/* ---- without news ------------------------------------------------------------------------------------------ */
+
+void ht_kin_look(struct ht_kin *k)
+{
+	struct ht_processes *ps = k->processes;
+	pid_t child[CHILDREN_MAX];
+
+	for (uint32_t i = 0; i < ps->living; i++) {
+		const struct ht_process *p = ht_processes_get(ps, ps->alive[i]);
+		size_t n = p->ended ? 0 : ht_proc_children(p->pid, child, CHILDREN_MAX);
+		uint64_t now = ht_ticker_now(ps->ticker);
+
+		for (size_t j = 0; j < n; j++)
+			if (!ht_processes_find(ps, child[j])) {
+				struct ht_process *new = ht_processes_add(ps, child[j], p, now, now);
+
+				if (new)
+					ht_processes_describe(ps, new);
+			}
+	}
+}
