@@ -67,7 +67,8 @@ static uint64_t encoded(struct ht_bytes *b, unsigned encoding, uint64_t base)
 static uint64_t find_fde(const struct ht_code *code, uint64_t address)
 {
 	struct ht_bytes b = { code->unwind_at, code->unwind_to, false };
-	uint64_t version = ht_bytes_fixed(&b, 1), at_encoding = ht_bytes_fixed(&b, 1), count_encoding = ht_bytes_fixed(&b, 1), table_encoding = ht_bytes_fixed(&b, 1);
+	uint64_t version = ht_bytes_fixed(&b, 1), at_encoding = ht_bytes_fixed(&b, 1),
+		 count_encoding = ht_bytes_fixed(&b, 1), table_encoding = ht_bytes_fixed(&b, 1);
 	uint64_t low = 0, count;
 	const int32_t(*table)[2];
 
@@ -409,7 +410,8 @@ static bool saved_at_rbp(const struct ht_code *code, const struct ht_rule *rbp)
 	static const uint8_t wanted[] = { 2, 0x76, 0x00 };
 	uint64_t e = code->unwind_from + (uint32_t)rbp->value;
 
-	return rbp->kind == HT_RULE_AT_EXPR && code->unwind_to - e >= sizeof(wanted) && bytes_are(e, wanted, sizeof(wanted));
+	return rbp->kind == HT_RULE_AT_EXPR && code->unwind_to - e >= sizeof(wanted) &&
+	       bytes_are(e, wanted, sizeof(wanted));
 }
 
 static uint32_t pack(enum ht_row_kind kind, uint64_t cfa, uint64_t saved)

@@ -35,7 +35,8 @@ static uint32_t make(uint32_t parent, uint64_t pc, uint32_t meaning)
 	do {
 		if (n >= limit)
 			return HT_NONE;
-	} while (!atomic_compare_exchange_weak_explicit(&ch->node_count, &n, n + 1, memory_order_relaxed, memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak_explicit(&ch->node_count, &n, n + 1, memory_order_relaxed,
+							memory_order_relaxed));
 	ht_gate.nodes[n].pc = pc;
 	ht_gate.nodes[n].meaning = meaning;
 	/* release: pairs with the acquire in is() below and in collect/contexts.c */
@@ -47,7 +48,8 @@ static inline bool is(uint32_t n, uint32_t parent, uint64_t pc, uint32_t meaning
 {
 	const struct ht_node *node = &ht_gate.nodes[n];
 
-	return atomic_load_explicit(&node->parent, memory_order_acquire) == parent + 1 && node->pc == pc && node->meaning == meaning;
+	return atomic_load_explicit(&node->parent, memory_order_acquire) == parent + 1 && node->pc == pc &&
+	       node->meaning == meaning;
 }
 
 static uint32_t find_or_make(uint32_t parent, uint64_t pc, uint32_t meaning)
@@ -65,8 +67,8 @@ static uint32_t find_or_make(uint32_t parent, uint64_t pc, uint32_t meaning)
 				mine = make(parent, pc, meaning);
 			if (mine == HT_NONE)
 				return HT_NONE;
-			if (atomic_compare_exchange_strong_explicit(&ht_gate.node_index[at], &n, mine, memory_order_acq_rel,
-								    memory_order_acquire))
+			if (atomic_compare_exchange_strong_explicit(&ht_gate.node_index[at], &n, mine,
+								    memory_order_acq_rel, memory_order_acquire))
 				return mine;
 		}
 		if (is(n, parent, pc, meaning)) {

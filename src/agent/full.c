@@ -211,9 +211,10 @@ static unsigned step_by_rules(struct registers *r, const struct ht_code *code, c
 /* The kernel saved them all. */
 static unsigned step_from_signal(struct registers *r)
 {
-	static const uint8_t saved[HT_REGISTERS] = { [0] = 144, [1] = 136, [2] = 152, [3] = 128, [4] = 112, [5] = 104,
-						     [6] = 120, [7] = 160, [8] = 40,  [9] = 48,  [10] = 56, [11] = 64,
-						     [12] = 72, [13] = 80, [14] = 88, [15] = 96, [16] = 168 };
+	static const uint8_t saved[HT_REGISTERS] = {
+		[0] = 144, [1] = 136, [2] = 152, [3] = 128, [4] = 112, [5] = 104, [6] = 120, [7] = 160, [8] = 40,
+		[9] = 48,  [10] = 56, [11] = 64, [12] = 72, [13] = 80, [14] = 88, [15] = 96, [16] = 168
+	};
 	uint64_t frame = r->of[HT_RSP];
 
 	for (unsigned reg = 0; reg < HT_REGISTERS; reg++)

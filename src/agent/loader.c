@@ -26,7 +26,7 @@
 /* ---- one module ------------------------------------------------------------------------------------------- */
 
 struct image {
-	const ElfW(Phdr) *phdr;
+	const ElfW(Phdr) * phdr;
 	uint64_t count, bias;
 };
 
@@ -60,7 +60,8 @@ static void find_build_id(const struct image *im, struct ht_module *m)
 
 			if (name > words || content > words || 3 + name + content > words)
 				break;
-			if (note[2] == NT_GNU_BUILD_ID && note[0] == 4 && note[3] == 0x554e47 && note[1] <= sizeof(m->build_id)) {
+			if (note[2] == NT_GNU_BUILD_ID && note[0] == 4 && note[3] == 0x554e47 &&
+			    note[1] <= sizeof(m->build_id)) {
 				m->build_id_len = (uint8_t)note[1];
 				for (uint32_t b = 0; b < note[1]; b++)
 					m->build_id[b] = ((const uint8_t *)(note + 4))[b];
@@ -102,6 +103,16 @@ static void enter_at(uint64_t header, uint64_t bias, uint64_t key, const char *p
 	if (!ht_readable(header) || *(const uint32_t *)header != 0x464c457f)
 		return;
 	enter(&(struct image){ (const ElfW(Phdr) *)(header + e->e_phoff), e->e_phnum, bias }, key, path);
+}
+
+/* The loader has no name for it. */
+static void enter_program(const struct ht_auxv *aux)
+{
+	char path[sizeof(((struct ht_module *)NULL)->path)];
+	long n = ht_sys_readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	path[n > 0 ? n : 0] = 0;
+	enter(&(struct image){ aux->phdr, aux->phdr_count, aux->bias }, (uint64_t)aux->dynamic, path);
 }
 
 /* The loader may list it too, by its dynamic section, as it does others. */
@@ -258,7 +269,8 @@ static void hook(uint64_t place)
 	if (ht_syscall3(HT_SYS_mprotect, (long)page, PAGE, 7 /* read, write, execute */))
 		return;
 	code = *(uint64_t *)place >> 40 << 40 | (uint64_t)(uint32_t)distance << 8 | 0xe9;
-	atomic_store_explicit((_Atomic uint64_t *)place, code, memory_order_release); /* pairs with whoever executes it */
+	atomic_store_explicit((_Atomic uint64_t *)place, code,
+			      memory_order_release); /* pairs with whoever executes it */
 	ht_syscall3(HT_SYS_mprotect, (long)page, PAGE, 5 /* read, execute */);
 }
 
@@ -270,7 +282,7 @@ void ht_loader_begin(void)
 	ht_gate.stack_top = aux.stack_top;
 	ht_modules_change();
 	if (aux.phdr)
-		enter(&(struct image){ aux.phdr, aux.phdr_count, aux.bias }, (uint64_t)aux.dynamic, NULL);
+		enter_program(&aux);
 	if (aux.vdso)
 		enter_vdso(aux.vdso);
 	if (!debug)

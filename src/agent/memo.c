@@ -218,7 +218,9 @@ static inline bool remember(struct ht_memo *m, const struct pending *p, const st
 
 static uint32_t meaning_of(const struct pending *p)
 {
-	enum ht_node_kind kind = p->at.pc & HT_PC_EXACT ? HT_NODE_EXACT : p->at.pc & HT_PC_POINTER ? HT_NODE_POINTER : HT_NODE_CALLER;
+	enum ht_node_kind kind = p->at.pc & HT_PC_EXACT     ? HT_NODE_EXACT
+				 : p->at.pc & HT_PC_POINTER ? HT_NODE_POINTER
+							    : HT_NODE_CALLER;
 
 	return HT_NODE_MEANING(p->row.generation, kind);
 }
@@ -296,7 +298,8 @@ static struct ht_memo *choose(struct ht_thread *t, uint64_t sp)
 
 static HT_NOINLINE struct ht_memo *prepare(struct ht_thread *t, uint64_t sp, uint32_t generation)
 {
-	struct ht_memo *m = t->memo && is_near(t->memo, sp) && t->memo->image == ht_gate.image ? t->memo : choose(t, sp);
+	struct ht_memo *m =
+		t->memo && is_near(t->memo, sp) && t->memo->image == ht_gate.image ? t->memo : choose(t, sp);
 
 	if (m)
 		m->chosen = ++t->slot->memo_clock;
@@ -327,7 +330,8 @@ HT_NOINLINE uint32_t ht_stack_context(struct ht_thread *t, enum ht_function func
 		w.region.to = w.region.from + 4096;
 	}
 	rc = follow(m, &w, &count);
-	if (ht_unlikely(rc == HT_CUT_DEPTH && count < HT_DEPTH_MAX)) { /* remembered and pending frames together: again, without memory */
+	if (ht_unlikely(rc == HT_CUT_DEPTH &&
+			count < HT_DEPTH_MAX)) { /* remembered and pending frames together: again, without memory */
 		keep_only(m, 0);
 		w.at = (struct ht_state){ words[1], frame + 16, words[0] };
 		rc = follow(m, &w, &count);

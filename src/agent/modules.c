@@ -28,8 +28,10 @@ static bool search(uint64_t address, struct ht_code *ret)
 		struct ht_module *m = &table()[n - 1];
 		uint32_t state = atomic_load_explicit(&m->state, memory_order_acquire);
 
-		if (address >= m->start && address < m->end && HT_SLOT_STATE(state) == HT_MODULE_LIVE && m->image == ht_gate.image) {
-			*ret = (struct ht_code){ m->start, m->end, m->unwind_at, m->unwind_from, m->unwind_to, m->generation };
+		if (address >= m->start && address < m->end && HT_SLOT_STATE(state) == HT_MODULE_LIVE &&
+		    m->image == ht_gate.image) {
+			*ret = (struct ht_code){ m->start,       m->end,       m->unwind_at,
+						 m->unwind_from, m->unwind_to, m->generation };
 			/* pairs with the compare-and-swaps that change the state: what was read belongs to it */
 			atomic_thread_fence(memory_order_acquire);
 			return atomic_load_explicit(&m->state, memory_order_relaxed) == state;
@@ -68,8 +70,8 @@ static struct ht_module *seize(uint32_t n)
 	uint32_t word = atomic_load_explicit(&m->state, memory_order_relaxed); /* the compare-and-swap decides */
 
 	if (HT_SLOT_STATE(word) != HT_MODULE_FREE ||
-	    !atomic_compare_exchange_strong_explicit(&m->state, &word, HT_SLOT_NEXT(word, HT_MODULE_TAKING), memory_order_acq_rel,
-						     memory_order_relaxed))
+	    !atomic_compare_exchange_strong_explicit(&m->state, &word, HT_SLOT_NEXT(word, HT_MODULE_TAKING),
+						     memory_order_acq_rel, memory_order_relaxed))
 		return NULL;
 	return m;
 }
@@ -122,11 +124,14 @@ void ht_modules_enter(const struct ht_module *filled)
 		m->build_id[i] = filled->build_id[i];
 	for (size_t i = 0; i < sizeof(m->path); i++)
 		m->path[i] = filled->path[i];
-	atomic_store_explicit(&m->next, atomic_load_explicit(&ht_gate.modules, memory_order_relaxed), memory_order_relaxed);
+	atomic_store_explicit(&m->next, atomic_load_explicit(&ht_gate.modules, memory_order_relaxed),
+			      memory_order_relaxed);
 	/* release: pairs with the acquire in collect/modules.c */
 	atomic_store_explicit(&m->state, HT_SLOT_NEXT(state, HT_MODULE_LIVE), memory_order_release);
-	atomic_store_explicit(&ht_gate.modules, (uint32_t)(m - table()) + 1, memory_order_release); /* pairs with search() */
-	atomic_fetch_add_explicit(&ht_gate.channel->module_changes, 1, memory_order_release); /* pairs with collect/modules.c */
+	atomic_store_explicit(&ht_gate.modules, (uint32_t)(m - table()) + 1,
+			      memory_order_release); /* pairs with search() */
+	atomic_fetch_add_explicit(&ht_gate.channel->module_changes, 1,
+				  memory_order_release); /* pairs with collect/modules.c */
 }
 
 /* Out of the list, then GONE. */
@@ -135,11 +140,14 @@ static void leave(_Atomic uint32_t *link, struct ht_module *m)
 	uint32_t state = atomic_load_explicit(&m->state, memory_order_relaxed); /* ours until it is GONE */
 
 	m->unloaded_ticks = ht_ticks();
-	atomic_store_explicit(link, atomic_load_explicit(&m->next, memory_order_relaxed), memory_order_release); /* pairs with search() */
+	m->key = atomic_load_explicit(&ht_gate.generation, memory_order_relaxed);
+	atomic_store_explicit(link, atomic_load_explicit(&m->next, memory_order_relaxed),
+			      memory_order_release); /* pairs with search() */
 	ht_rows_forget(m->start, m->end);
 	/* release: pairs with the acquire in collect/modules.c */
 	atomic_store_explicit(&m->state, HT_SLOT_NEXT(state, HT_MODULE_GONE), memory_order_release);
-	atomic_fetch_add_explicit(&ht_gate.channel->module_changes, 1, memory_order_release); /* pairs with collect/modules.c */
+	atomic_fetch_add_explicit(&ht_gate.channel->module_changes, 1,
+				  memory_order_release); /* pairs with collect/modules.c */
 }
 
 bool ht_modules_have(uint64_t key)

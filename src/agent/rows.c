@@ -46,12 +46,14 @@ static HT_NOINLINE struct ht_row miss(uint64_t address)
 		return row;
 	/* relaxed: R1. The upper bit of the second word tells that the row holds for this generation only */
 	if (!row.generation)
-		atomic_store_explicit(&e->meaning, tag | 1u << 31 | (generation & HT_GENERATION_MAX), memory_order_relaxed);
+		atomic_store_explicit(&e->meaning, tag | 1u << 31 | (generation & HT_GENERATION_MAX),
+				      memory_order_relaxed);
 	else
 		atomic_store_explicit(&e->meaning, tag | row.generation, memory_order_relaxed);
 	atomic_store_explicit(&e->row, tag | row.word, memory_order_relaxed);
 	if (atomic_load_explicit(&ht_gate.generation, memory_order_acquire) != generation)
-		atomic_store_explicit(&e->row, 0, memory_order_relaxed); /* it may have been forgotten before it was there */
+		atomic_store_explicit(&e->row, 0,
+				      memory_order_relaxed); /* it may have been forgotten before it was there */
 	return row;
 }
 

@@ -78,10 +78,10 @@ enum { HT_RBX = 3, HT_RBP = 6, HT_RSP = 7, HT_RA = 16 };
 enum ht_rule_kind {
 	HT_RULE_SAME = 0,
 	HT_RULE_UNDEFINED,
-	HT_RULE_AT,         /* saved at CFA + value */
-	HT_RULE_IS,         /* is CFA + value */
-	HT_RULE_REGISTER,   /* is in register `value` */
-	HT_RULE_AT_EXPR,    /* saved at what the expression at unwind_from + value gives */
+	HT_RULE_AT,       /* saved at CFA + value */
+	HT_RULE_IS,       /* is CFA + value */
+	HT_RULE_REGISTER, /* is in register `value` */
+	HT_RULE_AT_EXPR,  /* saved at what the expression at unwind_from + value gives */
 	HT_RULE_IS_EXPR,
 };
 

@@ -15,7 +15,7 @@
 #include "agent/stack.h"
 
 #define PAGE 4096ull
-#define NEAR (1ull << 20)      /* within it, two stack pointers may be on one stack */
+#define NEAR (1ull << 20)       /* within it, two stack pointers may be on one stack */
 #define FRAME_MAX (16ull << 20) /* a larger frame is taken for a wrong pointer */
 
 bool ht_readable(uint64_t address)
@@ -87,7 +87,8 @@ static unsigned from_signal(struct ht_walk *w)
 
 	if (frame & 7 || !ht_region_reach(&w->region, frame + HT_SIGNAL_END))
 		return HT_CUT_POINTER;
-	w->at = (struct ht_state){ HT_PC(word(frame + HT_SIGNAL_RIP)) | HT_PC_EXACT, word(frame + HT_SIGNAL_RSP), word(frame + HT_SIGNAL_RBP) };
+	w->at = (struct ht_state){ HT_PC(word(frame + HT_SIGNAL_RIP)) | HT_PC_EXACT, word(frame + HT_SIGNAL_RSP),
+				   word(frame + HT_SIGNAL_RBP) };
 	if (w->at.sp - 8 >= w->region.from && w->at.sp <= w->region.to)
 		return HT_STEP_ON;
 	if (!ht_readable(w->at.sp - 8))
@@ -114,7 +115,8 @@ bool ht_walk_pointer(struct ht_region *r, struct ht_state *at)
 {
 	uint64_t rbp = at->rbp;
 
-	if (rbp < at->sp || rbp & 7 || rbp < r->from || rbp > r->to + FRAME_MAX || !ht_region_reach(r, rbp + 16) || !word(rbp + 8))
+	if (rbp < at->sp || rbp & 7 || rbp < r->from || rbp > r->to + FRAME_MAX || !ht_region_reach(r, rbp + 16) ||
+	    !word(rbp + 8))
 		return false;
 	*at = (struct ht_state){ HT_PC(word(rbp + 8)) | HT_PC_POINTER, rbp + 16, word(rbp) };
 	return true;

@@ -257,9 +257,9 @@ struct ht_module {
 	uint64_t unwind_at;  /* .eh_frame_hdr; 0: none */
 	uint64_t unwind_from, unwind_to; /* the readable memory it and .eh_frame lie in */
 	uint64_t loaded_ticks, unloaded_ticks;
-	uint64_t key; /* the target's own: how the loader tells it from others */
+	uint64_t key; /* LIVE: the target's own, how the loader tells it from others; GONE: the generation of its unloading */
 	uint8_t build_id_len, build_id[39];
-	char path[128]; /* as the loader names it, NUL-terminated, cut if longer; empty: the program itself */
+	char path[128]; /* as the loader names it, NUL-terminated, cut if longer; the program's is that of /proc/self/exe */
 };
 
 /* ---- threads ----------------------------------------------------------------------------------------------- */

@@ -39,18 +39,18 @@ void ht_modules_fini(struct ht_modules *m)
 
 static void put(struct ht_modules *m, const struct ht_module *copy, uint64_t change)
 {
-	ht_trace_put_module(m->trace, &(struct ht_meta_module){
-					      .change = change,
-					      .ticks = change == 1 ? copy->loaded_ticks : copy->unloaded_ticks,
-					      .generation = copy->generation,
-					      .image = copy->image,
-					      .start = copy->start,
-					      .end = copy->end,
-					      .offset = copy->offset,
-					      .path = { copy->path, strlen(copy->path) },
-					      .build_id = { (const char *)copy->build_id,
-							    change == 1 ? copy->build_id_len : 0 },
-				      });
+	ht_trace_put_module(m->trace,
+			    &(struct ht_meta_module){
+				    .change = change,
+				    .ticks = change == 1 ? copy->loaded_ticks : copy->unloaded_ticks,
+				    .generation = change == 1 ? copy->generation : copy->key,
+				    .image = copy->image,
+				    .start = copy->start,
+				    .end = copy->end,
+				    .offset = copy->offset,
+				    .path = { copy->path, strlen(copy->path) },
+				    .build_id = { (const char *)copy->build_id, change == 1 ? copy->build_id_len : 0 },
+			    });
 }
 
 static bool is_possible(struct ht_module *copy)
@@ -138,7 +138,8 @@ void ht_modules_forget(struct ht_modules *m, uint32_t image)
 		if (!m->told[n].image || m->told[n].image != image)
 			continue;
 		m->told[n].image = 0;
-		atomic_store_explicit(&place->state, HT_SLOT_NEXT(word, HT_MODULE_FREE), memory_order_release); /* pairs with seize() */
+		atomic_store_explicit(&place->state, HT_SLOT_NEXT(word, HT_MODULE_FREE),
+				      memory_order_release); /* pairs with seize() */
 	}
 }
 

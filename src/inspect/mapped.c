@@ -118,7 +118,9 @@ const struct ht_meta_module *ht_mapped_find(const struct ht_mapped *m, uint64_t 
 			several |= any && !is_same(any, at->module);
 			any = at->module;
 		}
-		if (at->module->generation <= generation && (!last || at->order > last->order))
+		if (at->module->generation <= generation &&
+		    (!last || at->module->generation > last->module->generation ||
+		     (at->module->generation == last->module->generation && at->order > last->order)))
 			last = at;
 	}
 	if (at)

@@ -8,7 +8,8 @@
  *   generation       1 -> A            2 -> none         3 -> B
  *
  * Always true:
- *   M1  the last record of the image, at or before the generation, that covers the address decides
+ *   M1  the last record of the image, at or before the generation, that covers the address decides; last by
+ *       generation, then by place in the file: records of one round are not in the order of time
  *   M2  where it does not tell (the module went, or came later), a module is taken only if no other one ever had the
  *       address; the same holds where two modules had it in one generation
  */

@@ -708,7 +708,7 @@ bool ht_model_caller(const struct ht_model *t, uint32_t context, uint64_t *ret)
 		n = ht_model_node(t, n->parent);
 	else
 		return false;
-	if (!n || (n->kind != HT_CONTEXT_CALLER && n->kind != HT_CONTEXT_EXACT))
+	if (!n || (n->kind != HT_CONTEXT_CALLER && n->kind != HT_CONTEXT_EXACT && n->kind != HT_CONTEXT_POINTER))
 		return false;
 	*ret = n->pc;
 	return true;

@@ -23,7 +23,8 @@ static enum ht_stack_cut follow(const struct ht_model *t, uint32_t context, stru
 		return HT_STACK_CUT_UNKNOWN;
 	while (n->parent) {
 		n = ht_model_node(t, n->parent);
-		if (!n || (n->kind != HT_CONTEXT_CALLER && n->kind != HT_CONTEXT_EXACT))
+		if (!n ||
+		    (n->kind != HT_CONTEXT_CALLER && n->kind != HT_CONTEXT_EXACT && n->kind != HT_CONTEXT_POINTER))
 			return reason_of(n);
 		if (*depth == HT_STACK_MOST)
 			return HT_STACK_CUT_DEPTH;

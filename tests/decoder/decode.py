@@ -439,7 +439,7 @@ class Trace:
             return None, None
         function = FUNCTIONS[leaf["pc"]] if leaf["pc"] < len(FUNCTIONS) else None
         caller = self.contexts.get(leaf["parent"])
-        return function, hex(caller["pc"]) if caller and caller["kind"] in (0, 2) else None
+        return function, hex(caller["pc"]) if caller and caller["kind"] in (0, 2, 4) else None
 
 
 class Clock:
