@@ -44,9 +44,9 @@ $(O)/%.o: src/%.c
 	$(CC) $(CFLAGS) $(SANFLAGS) $(STD) $(WARN) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
 # ---- the agent -------------------------------------------------------------------------------------------------
-# No libc, no SSE, nothing that could call out. The unwind tables let bad_alloc pass and debuggers look through.
+# No libc, no SSE, nothing that could call out. CHECK=1: src/agent/check.c compares every stack. The unwind tables let bad_alloc pass and debuggers look through.
 
-AGENT_CFLAGS = -O2 -g $(STD) $(WARN) -Isrc -ffreestanding -fPIC -fvisibility=hidden -fno-stack-protector -fcf-protection=none \
+AGENT_CFLAGS = $(if $(CHECK),-DHT_CHECK) -O2 -g $(STD) $(WARN) -Isrc -ffreestanding -fPIC -fvisibility=hidden -fno-stack-protector -fcf-protection=none \
 	-fno-builtin -mgeneral-regs-only -fasynchronous-unwind-tables -ftls-model=initial-exec -fno-plt
 AGENT_LDFLAGS = -shared -nostdlib -nostartfiles -Wl,-z,now,-z,relro,--no-undefined-version,-Bsymbolic-functions \
 	-Wl,-soname,libheaptap-agent.so

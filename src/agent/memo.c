@@ -339,5 +339,9 @@ HT_NOINLINE uint32_t ht_stack_context(struct ht_thread *t, enum ht_function func
 	node = name(m, &w, count, rc);
 	if (ht_likely(node != HT_NONE))
 		node = ht_context_find(node, function, HT_NODE_MEANING(0, HT_NODE_FUNCTION));
-	return ht_likely(node != HT_NONE) ? node : ht_context_cut(function);
+	node = ht_likely(node != HT_NONE) ? node : ht_context_cut(function);
+#ifdef HT_CHECK
+	ht_check_context(node, frame);
+#endif
+	return node;
 }

@@ -161,4 +161,8 @@ static inline unsigned ht_walk_step(struct ht_walk *w, uint32_t row)
 uint32_t ht_context_find(uint32_t parent, uint64_t pc, uint32_t meaning);
 uint32_t ht_context_cut(enum ht_function function);
 
+#ifdef HT_CHECK
+void ht_check_context(uint32_t context, uint64_t frame); /* check.c */
+#endif
+
 #endif
