@@ -574,6 +574,18 @@ static int join_streams(struct load *l, struct ht_err *err)
 	return 0;
 }
 
+/* The loader has no name for the executable; the image has. */
+static void name_executables(struct ht_model *t)
+{
+	for (size_t i = 0; i < t->modules.count; i++) {
+		struct ht_meta_module *m = &t->modules.at[i];
+
+		for (size_t k = 0; !m->path.len && k < t->images.count; k++)
+			if (t->images.at[k].image == m->image)
+				m->path = t->images.at[k].exe;
+	}
+}
+
 /* ---- opening and closing ----------------------------------------------------------------------------------- */
 
 static int load(struct load *l, struct ht_err *err)
@@ -597,6 +609,7 @@ static int load(struct load *l, struct ht_err *err)
 	keep_latest_images(t);
 	keep_latest_processes(t);
 	name_forked_images(t);
+	name_executables(t);
 	ht_clock_prepare(&t->clock, t->session.start_ticks);
 	t->unknown_from_ticks = ht_reader_damages(t->reader, &damage) || t->missing ? 0 : UINT64_MAX;
 	for (size_t i = 0; i < t->losses.count; i++)
