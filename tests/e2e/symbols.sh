@@ -108,7 +108,7 @@ for _ in range(rng.choice([1, 20, 400])):
 open("program", "wb").write(data)
 CODE
 id=$(readelf -n keep | awk '/Build ID/ { print $3 }')
-for seed in $(seq "${SEEDS:-60}"); do
+for seed in $(seq "${SEEDS:-20}"); do
 	python3 damage.py "$seed"
 	ELF_FILE=keep timeout 20 "$O/e2e/symbolize" -x -b "$id" "$TMP/program" <addresses >answers 2>&1 ||
 		fail "damage $seed: status $?: $(tail -3 answers)"
