@@ -86,8 +86,8 @@ int main()
 
 	for (int i = 0; i < 3; i++)
 		keep();
-	outer();
-	outer();
+	for (int i = 0; i < 2; i++)
+		outer();
 	spike(spikes, 5);
 	for (void *p : spikes)
 		free(p);
