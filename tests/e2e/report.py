@@ -49,8 +49,7 @@ def totals(path):
     got = json.load(sys.stdin)["totals"]
     live, now, peak, at, size, count = {}, 0, 0, 0, 0, 0
     image = None
-    replay = decode.Replay(trace)
-    for event in replay.events():
+    for event in decode.Replay(trace).events():
         if trace.image_of(event["thread"]) != image:
             image, live, now = trace.image_of(event["thread"]), {}, 0
         if event["event"] == "realloc":
@@ -70,8 +69,8 @@ def totals(path):
         if now > peak:
             peak, at = now, event["time_ns"]
     expected = {"allocated_bytes": size, "allocated_count": count, "peak_bytes": peak, "peak_time_ns": at}
-    got["left_bytes"], expected["left_bytes"] = got["leaked_bytes"] + got["runtime_bytes"], sum(replay.live.values())
-    got["left_count"], expected["left_count"] = got["leaked_count"] + got["runtime_count"], len(replay.live)
+    got["left_bytes"], expected["left_bytes"] = got["leaked_bytes"] + got["runtime_bytes"], now
+    got["left_count"], expected["left_count"] = got["leaked_count"] + got["runtime_count"], len(live)
     return ["%s: %d, expected %d" % (key, got[key], expected[key]) for key in expected if got[key] != expected[key]]
 
 
