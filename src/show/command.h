@@ -62,6 +62,7 @@ extern const struct ht_command ht_cmd_info;
 extern const struct ht_command ht_cmd_record;
 extern const struct ht_command ht_cmd_report;
 extern const struct ht_command ht_cmd_script;
+extern const struct ht_command ht_cmd_timeline;
 extern const struct ht_command ht_cmd_verify;
 
 /* All of them, in the order of --help; ends with NULL. In help.c. */

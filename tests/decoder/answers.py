@@ -230,7 +230,55 @@ def block(history, word):
     return {"free_stacks": bool(flags & 2), "lifetimes": told}
 
 
-QUESTIONS = {"block": block, "errors": errors}
+# ---- timeline ----
+
+
+def timeline(history, option="--points=500"):
+    """Every moment is worked out from the blocks that are alive then, step by step."""
+    points = int(option.partition("=")[2])
+    trace = history.trace
+    rows = [t for stream in trace.streams.values() for part in stream.parts for t in part.times]
+    step_ns = trace.clock.time_ns(max(rows, default=0)) // points + 1
+    names = "bytes blocks most_bytes most_blocks allocs frees allocated_bytes released_bytes".split()
+    steps = [dict.fromkeys(names, 0) for _ in range(points)]
+    live, image, at, peak = {}, None, 0, None
+
+    def look():
+        step, size = steps[at], sum(live.values())
+        step["bytes"], step["blocks"] = size, len(live)
+        step["most_bytes"], step["most_blocks"] = max(step["most_bytes"], size), max(step["most_blocks"], len(live))
+
+    for event in history.steps:
+        if image is not None and event["image"] != image:
+            live.clear()
+            look()
+        image = event["image"]
+        while at + 1 < points and event["time_ns"] >= (at + 1) * step_ns:
+            at += 1
+            look()
+        taken, given = history.takes(event), history.gives(event)
+        if taken and taken[1] is not None and not event.get("failed"):
+            steps[at]["frees"] += 1
+            steps[at]["released_bytes"] += live.pop(taken[0])
+        if given:
+            if given[0] in live:
+                raise Unclear(given[0])
+            live[given[0]] = given[1]
+            if event["event"] != "existing":
+                steps[at]["allocs"] += 1
+                steps[at]["allocated_bytes"] += given[1]
+            if peak is None or sum(live.values()) > peak[0]:
+                peak = sum(live.values()), len(live), event["time_ns"]
+        look()
+    while at + 1 < points:
+        at += 1
+        look()
+    answer = {"step_ns": step_ns, "points": [{"start_ns": i * step_ns, **step} for i, step in enumerate(steps)]}
+    answer["peak_bytes"], answer["peak_blocks"], answer["peak_ns"] = peak or (0, 0, None)
+    return answer
+
+
+QUESTIONS = {"block": block, "errors": errors, "timeline": timeline}
 
 
 def main(arguments):

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* course.h -- live bytes and blocks in the course of time, in equal steps, with the exact peak
+ *
+ * Caller: show/timeline.c.
+ *
+ *   bytes        _/'\__              point   what is live when the step ends, the most within it, and what was done in it
+ *   time    0 |-----|-----|-----|    step    all are equally long; the last event of the trace is in the last
+ *
+ * Always true:
+ *   V1  an event belongs to the first step, from that of the event before it on, that is not over at its time; so a step never
+ *       goes back, and the most of all steps is the peak
+ *   V2  peak: the first moment with the most live bytes. A block that a realloc is moving counts until the realloc is over
+ *   V3  a point without events repeats what was live before it
+ */
+#ifndef HT_COURSE_H
+#define HT_COURSE_H
+
+#include "inspect/replay.h"
+
+struct ht_course_point {
+	uint64_t bytes, blocks; /* live when the step ends */
+	uint64_t most_bytes, most_blocks;
+	uint64_t allocs, frees; /* calls that made and that released a block; a realloc is both */
+	uint64_t allocated_bytes, released_bytes;
+};
+
+struct ht_course {
+	struct ht_course_point *point;
+	size_t points;
+	uint64_t step_ns;
+	uint64_t peak_bytes, peak_blocks, peak_ns; /* peak_blocks: at that moment */
+	size_t peak_point;
+	bool has_peak; /* anything was ever live */
+};
+
+int ht_course_take(struct ht_model *t, size_t points, struct ht_course *ret, struct ht_err *err);
+void ht_course_fini(struct ht_course *c);
+
+#endif

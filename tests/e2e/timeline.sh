@@ -1,0 +1,33 @@
+#!/bin/bash
+# timeline.sh -- `heaptap timeline` counts what the second decoder's oracle counts, in any number of steps; and draws it
+. "$(dirname "$0")/lib.sh"
+need jq
+golden=$TOP/tests/golden
+
+for file in "$golden"/{clean,every,exec,losses,truncated}.htap; do
+	for points in 1 7 500; do answered timeline "$file" --points=$points; done
+done
+record real.htap /usr/bin/python3 -c 'x = [bytes(1000 + i) for i in range(300)]; del x[:150]' || fail "python3: status $?"
+answered timeline real.htap --points=40
+
+"$HEAPTAP" timeline --csv -n 40 real.htap >csv || fail "--csv: status $?"
+jq -r '.points[0] | keys_unsorted | join(",")' answer.got >expected
+jq -r '.points[] | map(tostring) | join(",")' answer.got >>expected
+diff expected csv || fail "CSV and JSON differ"
+
+# Worked out by hand: exec.htap has seven steps of 9 ns, 16 bytes live from 10 ns on, and the peak of 32, in its second program, in
+# the step that the event at 55 ns has begun.
+"$HEAPTAP" timeline -n 7 "$golden/exec.htap" >text || fail "status $?"
+{
+	echo '            32 |      █'
+	for _ in 1 2 3 4 5; do echo '               |      █'; done
+	for _ in 1 2 3 4 5; do echo '               | ██████'; done
+	echo '             0 | ██████'
+} >expected
+diff expected <(head -n 12 text) || fail "the plot: $(cat text)"
+[ "$(tail -n 1 text)" = 'peak: 32 bytes in 1 block, at 0.000000050 s' ] || fail "$(tail -n 1 text)"
+for wrong in --points=0 --points=x --points=1000001 "--json --csv"; do
+	# shellcheck disable=SC2086 # words
+	"$HEAPTAP" timeline $wrong "$golden/exec.htap" >text 2>&1
+	[ $? = 2 ] || fail "$wrong: $(cat text)"
+done
