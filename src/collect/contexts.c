@@ -16,7 +16,7 @@
 #include <stdlib.h>
 
 #define DEPTH_MAX 4200 /* frames of the deepest stack, its function and its end */
-#define AHEAD 32768u   /* nodes; 1 MiB */
+#define AHEAD 131072u  /* nodes; 4 MiB: what a program makes in the milliseconds between two looks */
 
 int ht_contexts_init(struct ht_contexts *c, struct ht_session *s, struct ht_trace *t, struct ht_err *err)
 {
