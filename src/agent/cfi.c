@@ -361,7 +361,7 @@ bool ht_cfi_find(const struct ht_code *code, uint64_t address, struct ht_cfi *re
 	}
 	if (b.bad || address < begin || address - begin >= length)
 		return false;
-	*ret = (struct ht_cfi){ .signal = cie.signal };
+	*ret = (struct ht_cfi){ .signal = cie.signal, .start = begin };
 	r.location = begin;
 	if (!run(&r, cie.program, UINT64_MAX))
 		return false;

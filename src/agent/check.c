@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* check.c -- every stack a second time: the check build (make CHECK=1) compares what is recorded with a plain walk, and shows it to a checker
  *
- * Called by: ht_stack_context() in memo.c, at its end, only in the check build. 
+ * Called by: ht_stack_context() in memo.c, at its end, only in the check build.
  *
  *   context ── up the tree ──► addresses, meanings  ==  a walk from the hook's caller that remembers nothing    else: mismatch
  *                                     └──► heaptap_check_stack(), which asks another unwinder (tests/targets/libchkstack.c)

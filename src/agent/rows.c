@@ -29,8 +29,13 @@ static struct ht_row decode(uint64_t address)
 	if (!ht_modules_find(address, &code))
 		return bare;
 	bare.generation = code.generation;
-	if (!ht_cfi_find(&code, address, &cfi))
+	if (!ht_cfi_find(&code, address, &cfi)) {
+		/* A return address that no call has pushed: the first byte of a function, with nothing in front of it. makecontext() writes
+		 * such a one at the bottom of a coroutine's stack; what lies above it is no frame. */
+		if (ht_cfi_find(&code, address + 1, &cfi) && cfi.start == address + 1)
+			bare.word = HT_ROW_ROOT;
 		return bare;
+	}
 	return ht_cfi_row(&code, &cfi, address);
 }
 

@@ -94,6 +94,7 @@ struct ht_cfi {
 	struct ht_rule cfa; /* IS: register `cfa_register` + value; IS_EXPR */
 	uint8_t cfa_register;
 	uint8_t signal; /* the CIE says: a signal frame */
+	uint64_t start; /* of the function */
 	struct ht_rule of[HT_REGISTERS];
 };
 

@@ -1,8 +1,9 @@
 #!/bin/bash
-# long
 # stack-conditions.sh -- what the proof in docs/stacks.md rests on, taken out one at a time: each time the check build must notice
 #
 # A line names the condition, the file, and a sed expression that removes it. Noticed is what the memo check or libunwind says is wrong.
+#
+# long
 . "$(dirname "$0")/lib.sh"
 mkdir -p mutant && cp -r "$TOP/src" "$TOP/Makefile" mutant/
 cp "$HEAPTAP" mutant/heaptap

@@ -1,9 +1,10 @@
 #!/bin/bash
-# long
 # stack-truth.sh -- stacks.sh with ten times as much of everything, and cc1plus: remembered, walked anew, and by libunwind
 #
 # The agent of a check build compares each remembered stack with a walk without memory and with the tree, and ends the program on the first
 # difference; libchkstack compares with libunwind, every event or each EVERY-th. What was cut must be right as far as it goes.
+#
+# long
 . "$(dirname "$0")/lib.sh"
 need sqlite3 perl g++
 scale=10 whole=600000

@@ -2,7 +2,7 @@
 # stacks.sh -- recorded stacks are the true ones: each equal to a walk that remembers nothing, and to libunwind's, out to the end
 #
 # The check build of the agent hands every stack to libchkstack.so; the torture program makes the difficult ones, sqlite3, perl and python3 are
-# as Debian builds them. No stack of these three may be cut; in the torture program, coroutines end where makecontext began them.
+# as Debian builds them. No stack of these three may be cut; in the torture program, coroutines end where makecontext began them: that is their root.
 . "$(dirname "$0")/lib.sh"
 need sqlite3 perl make gcc
 
