@@ -56,8 +56,8 @@ int ht_account_take(struct ht_model *t, struct ht_account *ret, struct ht_err *e
 		a.unrecorded += t->images.at[i].status != HT_IMAGE_STATE_RECORDED &&
 				t->images.at[i].status != HT_IMAGE_STATE_UNWANTED;
 	a.unrecorded += t->end.unheard;
-	a.complete = t->has_session && t->has_end && t->images.count && !a.unrecorded && !a.damages && !a.missing && !a.open && !a.sums.lost &&
-		     !t->losses.count && !a.history.violations;
+	a.complete = t->has_session && t->has_end && t->images.count && !a.unrecorded && !a.damages && !a.missing &&
+		     !a.open && !a.sums.lost && !t->losses.count && !a.history.violations;
 	*ret = a;
 	return 0;
 }

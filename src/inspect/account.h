@@ -31,7 +31,7 @@ struct ht_account {
 	struct ht_history history;
 	uint64_t damages, missing;
 	uint64_t unrecorded; /* images whose calls are not in the trace */
-	size_t open; /* threads whose account does not close */
+	size_t open;         /* threads whose account does not close */
 	bool complete;
 	struct ht_thread_account *thread; /* one for each of the trace's streams */
 	size_t threads;

@@ -67,11 +67,11 @@ struct ht_model {
 	HT_LIST(struct ht_event_block) event_blocks;
 	HT_LIST(struct ht_stream) streams;
 	struct ht_clock clock;
-	size_t threads;                           /* streams with a THREAD record */
-	uint64_t row_counts[HT_ROW_EXISTING + 1]; /* by kind */
+	size_t threads;                              /* streams with a THREAD record */
+	uint64_t row_counts[HT_ROW_EXISTING + 1];    /* by kind */
 	uint64_t block_counts[HT_BLOCK_PROCESS + 1]; /* intact ones by kind; 0: of unknown kinds */
-	uint64_t last_ticks;                      /* of any row */
-	uint64_t missing;                         /* sequence numbers, all streams together */
+	uint64_t last_ticks;                         /* of any row */
+	uint64_t missing;                            /* sequence numbers, all streams together */
 	uint64_t unknown_from_ticks; /* from here on a release of an unknown block is no wonder; UINT64_MAX: never */
 };
 

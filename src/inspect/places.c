@@ -167,8 +167,8 @@ static int go_out(struct folding *f, uint64_t image, uint32_t context, uint32_t 
 			return 0;
 		}
 		*known = HT_STACK_CUT_UNKNOWN + 1; /* until it is folded: then a loop ends here */
-		if (!n || (n->kind != HT_CONTEXT_CALLER && n->kind != HT_CONTEXT_EXACT &&
-			   n->kind != HT_CONTEXT_POINTER)) {
+		if (!n ||
+		    (n->kind != HT_CONTEXT_CALLER && n->kind != HT_CONTEXT_EXACT && n->kind != HT_CONTEXT_POINTER)) {
 			*known = reason_of(n) + 1;
 			continue;
 		}

@@ -49,10 +49,11 @@ struct ht_observer {
 };
 
 struct ht_history {
-	uint64_t reordered;               /* releases taken before their turn, because two stamps were inverted */
-	uint64_t violations;              /* what no heap can have done */
-	uint64_t unknown_releases;        /* and births of blocks that live, where a call may have been lost */
-	uint64_t live_blocks, live_bytes; /* at the end, of the last image of each process; what it inherited by fork is not its own */
+	uint64_t reordered;        /* releases taken before their turn, because two stamps were inverted */
+	uint64_t violations;       /* what no heap can have done */
+	uint64_t unknown_releases; /* and births of blocks that live, where a call may have been lost */
+	uint64_t live_blocks,
+		live_bytes; /* at the end, of the last image of each process; what it inherited by fork is not its own */
 };
 
 int ht_replay_run(struct ht_model *t, const struct ht_observer *observer, size_t observers, struct ht_history *ret,
