@@ -30,7 +30,23 @@ static const char *const keepers[] = {
 	"textdomain",
 	"__dcigettext",
 	"_dl_init",
+	"getpwuid",
+	"getpwnam",
+	"getpwent",
+	"getgrgid",
+	"getgrnam",
+	"getgrent",
+	"gethostbyname",
+	"gethostbyname2",
+	"gethostbyaddr",
+	"getservbyname",
+	"getservbyport",
+	"getprotobyname",
+	"getprotobynumber",
 };
+
+/* The name service switch: what it read, and the answers it keeps. All functions of libc that begin so. */
+static const char *const families[] = { "__nss_", "nss_parse_" };
 
 /* The static constructors of libstdc++ that make its pool, where it is linked into the program. */
 static const char *const pools[] = { "__gnu_cxx::__freeres", "_GLOBAL__sub_I__ZN9__gnu_cxx9__freeres" };
@@ -61,6 +77,9 @@ static bool is_keeper(const char *function, enum room room)
 		function += strlen("__GI_");
 	for (size_t i = 0; i < sizeof(keepers) / sizeof(*keepers); i++)
 		if ((room == LIBC || function[0] == '_') && !strcmp(function, keepers[i]))
+			return true;
+	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++)
+		if ((room == LIBC || function[0] == '_') && begins(function, families[i]))
 			return true;
 	for (size_t i = 0; i < sizeof(pools) / sizeof(*pools); i++)
 		if (begins(function, pools[i]))

@@ -7,6 +7,7 @@
  *   stdio's buffers                        _IO_file_doallocate, in libc
  *   lists of exit and fork handlers        __cxa_atexit, on_exit, __register_atfork, in libc
  *   the locale, time zone, messages        setlocale, tzset, bindtextdomain, ..., in libc
+ *   users, groups, hosts, services         __nss_*, nss_parse_*, getpwuid, gethostbyname, ..., in libc
  *   the loader's                           anything, in ld-linux or ld-musl
  *   libstdc++'s emergency pool and such    only libstdc++, libc and the loader, out to the end of the stack
  *
