@@ -25,12 +25,14 @@
 #define WARNINGS_SHOWN 5
 #define TEXT_BYTES 256
 
-enum { OPT_BY, OPT_LIMIT, OPT_FRAMES, OPT_JSON };
+enum { OPT_BY, OPT_LIMIT, OPT_FRAMES, OPT_TEMPORARY, OPT_JSON };
 
 static const struct ht_option options[] = {
 	[OPT_BY] = { "by", 0, "MEASURE", "leaked (default), peak, allocated, calls or temporary" },
 	[OPT_LIMIT] = { "limit", 'n', "N", "show the N largest places; default 20; 0: all" },
 	[OPT_FRAMES] = { "frames", 0, "N", "show the N innermost frames of a stack; default 12; 0: all" },
+	[OPT_TEMPORARY] = { "temporary", 0, "TIME",
+			    "also temporary: freed within this time (ns, us, ms or s, as in 100us)" },
 	[OPT_JSON] = { "json", 0, NULL, "one object: the totals, and the places with their whole stacks" },
 	{ 0 },
 };
@@ -44,6 +46,7 @@ struct report {
 	struct ht_ranking ranking;
 	enum ht_measure by;
 	size_t most_places, most_frames;
+	struct ht_sites_options sums;
 };
 
 /* ---- what is asked ----------------------------------------------------------------------------------------- */
@@ -70,6 +73,26 @@ static int parse_limit(const char *option, const char *word, size_t *ret, struct
 	return 0;
 }
 
+static int parse_time(const char *word, uint64_t *ret_ns, struct ht_err *err)
+{
+	static const struct {
+		const char *name;
+		uint64_t ns;
+	} units[] = { { "ns", 1 }, { "us", 1000 }, { "ms", 1000000 }, { "s", 1000000000 } };
+	char *unit;
+	unsigned long long n = strtoull(word, &unit, 10);
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
+		if (strcmp(unit, units[i].name) || word[0] < '0' || word[0] > '9' || !n || n > INT64_MAX / units[i].ns)
+			continue;
+		*ret_ns = n * units[i].ns;
+		return 0;
+	}
+	return ht_err_set(err, HT_EUSAGE,
+			  "--temporary=%s: not a time; write a whole number above 0 with ns, us, ms or s, as in 100us",
+			  word);
+}
+
 static int read_options(const struct ht_given *given, struct report *r, struct ht_err *err)
 {
 	int rc = 0;
@@ -82,6 +105,8 @@ static int read_options(const struct ht_given *given, struct report *r, struct h
 		rc = parse_limit("-n", given->option[OPT_LIMIT], &r->most_places, err);
 	if (!rc && given->option[OPT_FRAMES])
 		rc = parse_limit("--frames", given->option[OPT_FRAMES], &r->most_frames, err);
+	if (!rc && given->option[OPT_TEMPORARY])
+		rc = parse_time(given->option[OPT_TEMPORARY], &r->sums.temporary_ns, err);
 	return rc;
 }
 
@@ -139,6 +164,20 @@ static uint64_t lost_calls(const struct ht_model *m)
 	return lost;
 }
 
+static void write_temporary(char *to, const struct report *r)
+{
+	const struct ht_totals *t = &r->sites.totals;
+	char figure[HT_FIGURE_BYTES];
+	int used = snprintf(to, TEXT_BYTES, "%s of the blocks (%" PRIu64 ") were freed ",
+			    ht_figure_share(figure, t->temporary.count, t->allocated.count), t->temporary.count);
+
+	if (r->sums.temporary_ns)
+		snprintf(to + used, TEXT_BYTES - (size_t)used, "at once or within %s",
+			 ht_figure_time(figure, r->sums.temporary_ns));
+	else
+		snprintf(to + used, TEXT_BYTES - (size_t)used, "by the thread's next call");
+}
+
 static void print_summary(struct report *r)
 {
 	const struct ht_totals *t = &r->sites.totals;
@@ -155,8 +194,7 @@ static void print_summary(struct report *r)
 	write_tally(text[4], &t->peak);
 	snprintf(text[4] + strlen(text[4]), TEXT_BYTES - strlen(text[4]), ", after %s",
 		 ht_figure_time(figure, ht_clock_time_ns(&m->clock, t->peak_ticks)));
-	snprintf(text[5], TEXT_BYTES, "%s of the blocks (%" PRIu64 ") were freed by the thread's next call",
-		 ht_figure_share(figure, t->temporary.count, t->allocated.count), t->temporary.count);
+	write_temporary(text[5], r);
 	write_tally(text[6], &t->leaked);
 	snprintf(text[6] + strlen(text[6]), TEXT_BYTES - strlen(text[6]), " %s never freed",
 		 t->leaked.count == 1 ? "was" : "were");
@@ -278,9 +316,8 @@ static void print_json(struct report *r)
 
 static int answer(struct report *r, struct ht_err *err)
 {
-	struct ht_sites_options o = { 0 };
 	struct ht_symbols_options symbols = { 0 };
-	int rc = ht_sites_take(r->model, &o, &r->sites, err);
+	int rc = ht_sites_take(r->model, &r->sums, &r->sites, err);
 
 	if (!rc)
 		rc = ht_symbols_open(r->model, &symbols, &r->symbols, err);

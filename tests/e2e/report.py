@@ -5,6 +5,8 @@
   report.py confession FILE MODULE < REPORTS    the places of MODULE in the reports (one JSON object a line, one for each
                                                 measure) are exactly those of the confession
   report.py totals TRACE < REPORT               the totals are those of the second decoder's events
+  report.py temporary NS < EVENTS               prints how many blocks, and bytes, were freed by the thread's next call or within
+                                                NS (0: only the former), by what `script --json` says of one process
 
 Silent and 0 if so; else what differs, and 1.
 """
@@ -74,14 +76,35 @@ def totals(path):
     return ["%s: %d, expected %d" % (key, got[key], expected[key]) for key in expected if got[key] != expected[key]]
 
 
+def temporary(limit_ns):
+    born, last, count, size = {}, {}, 0, 0
+    for number, line in enumerate(sys.stdin):
+        event = json.loads(line)
+        thread, what = event["thread"], event["event"]
+        if what == "free" or (what == "realloc" and event["new_address"] is None and not event["failed"]):
+            address = event["address"] if what == "free" else event["old_address"]
+            at, made, asked = born.pop(address, (None, None, 0))
+            if made is not None and (last.get(thread) == made or limit_ns and event["time_ns"] - at <= limit_ns):
+                count, size = count + 1, size + asked
+        elif what == "realloc" and not event["failed"]:
+            born.pop(event["old_address"], None)
+            born[event["new_address"]] = event["time_ns"], number, event["new_size"]
+        elif what == "alloc" and event["address"] is not None:
+            born[event["address"]] = event["time_ns"], number, event["size"]
+        last[thread] = number
+    print(count, size)
+
+
 def main(arguments):
     question = arguments[1:2]
     if question == ["confession"] and len(arguments) == 4:
         wrong = confession(*arguments[2:])
     elif question == ["totals"] and len(arguments) == 3:
         wrong = totals(arguments[2])
+    elif question == ["temporary"] and len(arguments) == 3:
+        return temporary(int(arguments[2]))
     else:
-        print("usage: report.py confession FILE MODULE | totals TRACE", file=sys.stderr)
+        print("usage: report.py confession FILE MODULE | totals TRACE | temporary NS", file=sys.stderr)
         return 2
     for line in wrong:
         print(line)

@@ -43,6 +43,32 @@ for file in losses exec every unfinished damaged; do
 done
 "$HEAPTAP" report "$TOP/tests/golden/losses.htap" 2>&1 >/dev/null | grep -q 'calls were lost between' || fail "no warning of losses"
 
+# What the name service keeps is the runtime's.
+record names.htap "$TARGETS/names" || fail "names: exit $?"
+"$HEAPTAP" report --json -n 0 names.htap >got || fail "report of names: exit $?"
+jq -e '.totals | .leaked_count == 0 and .runtime_count > 0' got >/dev/null || fail "names: $(cat got)"
+
+# Temporary by time, too: as the events say.
+record brief.htap perl -e 'for $i (1 .. 3000) { my @a = map { "x" x ($_ * 20) } 1 .. 5; my %h = (a => [@a]); }' || fail "perl: exit $?"
+"$HEAPTAP" script --json brief.htap >events || fail "script: exit $?"
+before=-1
+for time in 0 1us 20us 1ms 100s; do
+	ns=${time/us/000} ns=${ns/ms/000000} ns=${ns/%s/000000000}
+	option=()
+	[ $time = 0 ] || option=(--temporary=$time)
+	got=$("$HEAPTAP" report --json -n 1 "${option[@]}" brief.htap | jq -r '.totals | "\(.temporary_count) \(.temporary_bytes)"')
+	expected=$(/usr/bin/python3 "$TOP/tests/e2e/report.py" temporary "$ns" <events) || fail "the oracle of --temporary=$time"
+	[ "$got" = "$expected" ] || fail "--temporary=$time: $got, expected $expected"
+	[ "${got% *}" -ge "$before" ] || fail "--temporary=$time: fewer than with less time"
+	before=${got% *}
+done
+[ "$before" -gt 1000 ] || fail "next to nothing was temporary"
+for time in 1 0ms ms -1ms 1.5ms 99999999999s; do
+	"$HEAPTAP" report --temporary=$time brief.htap 2>says
+	[ $? = 2 ] || fail "--temporary=$time was taken"
+	grep -q 'not a time' says || fail "$(cat says)"
+done
+
 "$HEAPTAP" report --by=size "$TOP/tests/golden/clean.htap" 2>says
 [ $? = 2 ] || fail "an unknown measure"
 grep -q -- '--by=size: none of leaked' says || fail "$(cat says)"
