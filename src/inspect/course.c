@@ -14,7 +14,18 @@ struct walk {
 	uint64_t end_ticks; /* first ticks behind it */
 	uint64_t bytes, blocks;
 	uint64_t peak_ticks;
+	uint64_t process; /* the first one */
+	uint64_t image;   /* of the latest event */
+	bool counts;      /* it is of this process */
 };
+
+static uint64_t process_of(const struct ht_model *t, uint64_t image)
+{
+	for (size_t i = 0; i < t->images.count; i++)
+		if (t->images.at[i].image == image)
+			return t->images.at[i].process;
+	return 1;
+}
 
 /* The lowest ticks whose time is not below ns; UINT64_MAX if there are none. */
 static uint64_t ticks_at(struct ht_model *t, uint64_t ns)
@@ -79,6 +90,14 @@ static int see_event(void *state, const struct ht_event *e, struct ht_err *err)
 	struct ht_course_point *p;
 
 	(void)err;
+	if (e->stream->image != w->image) {
+		w->image = e->stream->image;
+		w->counts = process_of(w->model, w->image) == w->process;
+	}
+	if (!w->counts) {
+		w->course->other_calls++;
+		return 0;
+	}
 	go_to(w, e->ticks);
 	p = &w->course->point[w->at];
 	if (e->block && !e->failed) {
@@ -107,8 +126,8 @@ static int see_left(void *state, const struct ht_live_block *b, enum ht_leaving 
 	struct walk *w = state;
 
 	(void)err;
-	if (why == HT_LEFT_AT_END)
-		return 0;
+	if (why == HT_LEFT_AT_END || !w->counts || w->model->streams.at[b->stream].image != w->image)
+		return 0; /* a child may forget a block of its parent's */
 	w->bytes -= b->size;
 	w->blocks--;
 	note_live(w);
@@ -118,7 +137,7 @@ static int see_left(void *state, const struct ht_live_block *b, enum ht_leaving 
 int ht_course_take(struct ht_model *t, size_t points, struct ht_course *ret, struct ht_err *err)
 {
 	struct ht_course c = { .points = points };
-	struct walk w = { .model = t, .course = &c };
+	struct walk w = { .model = t, .course = &c, .image = UINT64_MAX };
 	struct ht_observer observer = { see_event, &w, see_left };
 	struct ht_history history;
 	int rc;
@@ -126,6 +145,7 @@ int ht_course_take(struct ht_model *t, size_t points, struct ht_course *ret, str
 	c.point = calloc(points, sizeof(*c.point));
 	if (!c.point)
 		return ht_err_set(err, HT_ESYSTEM, "out of memory for %zu points", points);
+	w.process = process_of(t, t->images.count ? t->images.at[0].image : 1);
 	c.step_ns = ht_clock_time_ns(&t->clock, t->last_ticks) / points + 1;
 	set_end(&w);
 	rc = ht_replay_run(t, &observer, 1, &history, err);

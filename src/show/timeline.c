@@ -196,6 +196,9 @@ static int run(const struct ht_given *given)
 		return ht_complain(given->word[0], &err);
 	}
 	status = ht_answer_status(t);
+	if (course.other_calls)
+		ht_warn(given->word[0], "only the first process is shown; %" PRIu64 " calls are of others",
+			course.other_calls);
 	if (json)
 		print_json(&course);
 	else if (csv)

@@ -20,6 +20,27 @@ answered errors wrong.htap
 [ "$(grep -c '^double free of 0x' text)" = 3 ] || fail "text: $(cat text)"
 grep -q 'is from new\[\], and released by delete(size), 3 times$' text || fail "text: $(cat text)"
 
+for file in "$TOP"/tests/golden/*.htap; do answered errors "$file"; done
+
+# A free that is stamped before the other thread's malloc: within a microsecond it is two inverted stamps, behind it an error.
+/usr/bin/python3 - "$TOP/tests/golden" <<'END' || skip "python3-xxhash is not installed"
+import sys
+sys.path.insert(0, sys.argv[1])
+from make import ACCOUNT, ALLOC, F, FREE, M, Writer
+for name, late in (("near", 1000), ("far", 1001)):
+    w = Writer()
+    w.opening(0, ((0, 0),), ((1, 42, b"main"), (2, 43, b"two")))
+    w.events(1, 0, (FREE, 10, F, 0x1000, None, 1, 0))
+    w.events(2, 0, (ALLOC, 10 + late, M, 0x1000, 16, 1, 0))
+    w.records(ACCOUNT, (1, 2000, 1, 1, 0, 0, 0, 0), (2, 2000, 1, 1, 0, 0, 0, 0))
+    w.footer(2000, 2)
+    open(name + ".htap", "wb").write(w.data)
+END
+[ "$("$HEAPTAP" errors --json near.htap | jq -c '[.errors, .inverted]')" = "[0,1]" ] || fail "inverted stamps are an error"
+[ "$("$HEAPTAP" errors --json far.htap | jq -c '[.errors, .inverted]')" = "[1,0]" ] || fail "an error passes for inverted stamps"
+answered errors near.htap
+answered errors far.htap
+
 right() { # right CMD...: a program without errors
 	record right.htap "$@" >right.out || fail "$*: status $?"
 	"$HEAPTAP" errors right.htap >text || fail "$*: $(cat text)"

@@ -31,3 +31,15 @@ for wrong in --points=0 --points=x --points=1000001 "--json --csv"; do
 	"$HEAPTAP" timeline $wrong "$golden/exec.htap" >text 2>&1
 	[ $? = 2 ] || fail "$wrong: $(cat text)"
 done
+
+# A child frees what it inherited: that is not the first process's doing, and its peak stays what it was.
+"$HEAPTAP" record --follow=fork -o fork.htap -- /usr/bin/python3 -c 'import os
+x = bytes(10 << 20)
+if not os.fork():
+    del x
+    os._exit(0)
+os.wait()' || fail "fork: status $?"
+"$HEAPTAP" timeline --json fork.htap >got 2>says || fail "fork: $(cat says)"
+grep -q 'only the first process is shown' says || fail "fork: no warning: $(cat says)"
+jq -e '.peak_bytes > 10485760 and .peak_bytes < 41943040 and (.points[-1].bytes | . >= 0 and . < 41943040)' got >verdict ||
+	fail "fork: $(jq -c 'del(.points)' got)"
