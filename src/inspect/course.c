@@ -14,18 +14,8 @@ struct walk {
 	uint64_t end_ticks; /* first ticks behind it */
 	uint64_t bytes, blocks;
 	uint64_t peak_ticks;
-	uint64_t process; /* the first one */
-	uint64_t image;   /* of the latest event */
-	bool counts;      /* it is of this process */
+	struct ht_first_process first;
 };
-
-static uint64_t process_of(const struct ht_model *t, uint64_t image)
-{
-	for (size_t i = 0; i < t->images.count; i++)
-		if (t->images.at[i].image == image)
-			return t->images.at[i].process;
-	return 1;
-}
 
 /* The lowest ticks whose time is not below ns; UINT64_MAX if there are none. */
 static uint64_t ticks_at(struct ht_model *t, uint64_t ns)
@@ -90,11 +80,7 @@ static int see_event(void *state, const struct ht_event *e, struct ht_err *err)
 	struct ht_course_point *p;
 
 	(void)err;
-	if (e->stream->image != w->image) {
-		w->image = e->stream->image;
-		w->counts = process_of(w->model, w->image) == w->process;
-	}
-	if (!w->counts) {
+	if (!ht_model_is_first(w->model, &w->first, e->stream->image)) {
 		w->course->other_calls++;
 		return 0;
 	}
@@ -126,7 +112,7 @@ static int see_left(void *state, const struct ht_live_block *b, enum ht_leaving 
 	struct walk *w = state;
 
 	(void)err;
-	if (why == HT_LEFT_AT_END || !w->counts || w->model->streams.at[b->stream].image != w->image)
+	if (why == HT_LEFT_AT_END || !w->first.counts || w->model->streams.at[b->stream].image != w->first.image)
 		return 0; /* a child may forget a block of its parent's */
 	w->bytes -= b->size;
 	w->blocks--;
@@ -137,7 +123,7 @@ static int see_left(void *state, const struct ht_live_block *b, enum ht_leaving 
 int ht_course_take(struct ht_model *t, size_t points, struct ht_course *ret, struct ht_err *err)
 {
 	struct ht_course c = { .points = points };
-	struct walk w = { .model = t, .course = &c, .image = UINT64_MAX };
+	struct walk w = { .model = t, .course = &c };
 	struct ht_observer observer = { see_event, &w, see_left };
 	struct ht_history history;
 	int rc;
@@ -145,7 +131,6 @@ int ht_course_take(struct ht_model *t, size_t points, struct ht_course *ret, str
 	c.point = calloc(points, sizeof(*c.point));
 	if (!c.point)
 		return ht_err_set(err, HT_ESYSTEM, "out of memory for %zu points", points);
-	w.process = process_of(t, t->images.count ? t->images.at[0].image : 1);
 	c.step_ns = ht_clock_time_ns(&t->clock, t->last_ticks) / points + 1;
 	set_end(&w);
 	rc = ht_replay_run(t, &observer, 1, &history, err);

@@ -726,3 +726,20 @@ bool ht_model_caller(const struct ht_model *t, uint32_t context, uint64_t *ret)
 	*ret = n->pc;
 	return true;
 }
+
+static uint64_t process_of(const struct ht_model *t, uint64_t image)
+{
+	for (size_t i = 0; i < t->images.count; i++)
+		if (t->images.at[i].image == image)
+			return t->images.at[i].process;
+	return 1;
+}
+
+bool ht_model_is_first(const struct ht_model *t, struct ht_first_process *f, uint64_t image)
+{
+	if (f->image != image) {
+		f->image = image;
+		f->counts = process_of(t, image) == process_of(t, t->images.count ? t->images.at[0].image : 1);
+	}
+	return f->counts;
+}

@@ -99,4 +99,12 @@ const char *ht_model_function(const struct ht_model *t, uint32_t context);
 /* The address the call came from; false if the context does not tell. */
 bool ht_model_caller(const struct ht_model *t, uint32_t context, uint64_t *ret);
 
+/* Answers that add up speak of the first process: processes are replayed one after another, so that their sums at one time are not known.
+ * Asked for each event, in the order of the replay. */
+struct ht_first_process {
+	uint64_t image; /* of the latest question; 0: none */
+	bool counts;
+};
+bool ht_model_is_first(const struct ht_model *t, struct ht_first_process *f, uint64_t image);
+
 #endif

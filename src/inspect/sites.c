@@ -12,6 +12,7 @@ struct pass {
 	struct ht_model *model;
 	const struct ht_sites_options *options;
 	struct ht_sites *sites;
+	struct ht_first_process first;
 };
 
 static struct ht_site *site_of(struct pass *p, uint64_t image, uint32_t context, struct ht_err *err)
@@ -135,6 +136,10 @@ static int take_event(void *state, const struct ht_event *e, struct ht_err *err)
 	struct pass *p = state;
 	int rc = 0;
 
+	if (!ht_model_is_first(p->model, &p->first, e->stream->image)) {
+		p->sites->other_calls++;
+		return 0;
+	}
 	if (e->kind == HT_EVENT_FREE) {
 		p->sites->totals.frees++;
 		return take_release(p, e, err);
@@ -148,8 +153,11 @@ static int take_left(void *state, const struct ht_live_block *b, enum ht_leaving
 {
 	struct pass *p = state;
 	struct ht_site *site;
-	int rc = died(p, b, &site, err);
+	int rc;
 
+	if (!p->first.counts)
+		return 0;
+	rc = died(p, b, &site, err);
 	if (rc || why != HT_LEFT_AT_END)
 		return rc;
 	add(&site->leaked, b->size);

@@ -52,6 +52,7 @@ struct ht_sites {
 	HT_LIST(struct ht_site) list;
 	struct ht_index by_context; /* (image, context) to number in the list + 1 */
 	struct ht_totals totals;
+	uint64_t other_calls; /* of processes that the first one made: not in any sum */
 	struct ht_history history;
 };
 
