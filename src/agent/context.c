@@ -15,7 +15,7 @@
  */
 #include "agent/stack.h"
 
-#define PROBES 32
+#define PROBES 256 /* of a full index; clusters of a linear search are far longer than its load suggests */
 
 static uint32_t hash(uint32_t parent, uint64_t pc, uint32_t meaning)
 {
