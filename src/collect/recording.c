@@ -181,6 +181,9 @@ static void fill_result(struct recording *r)
 	result->calls = r->streams.recorded;
 	result->lost = r->streams.lost;
 	result->blocked_ns = ht_ticker_ns(&r->ticker, r->streams.blocked_ticks);
+	result->run_ns = ht_ticker_ns(&r->ticker, r->ticker.last.ticks - r->ticker.first.ticks);
+	result->live_bytes = r->gauge.live_bytes;
+	result->live_unknown = !r->streams.gauge || r->gauge.lost_track || r->processes.count > 1;
 	result->damaged_streams = r->drain.damaged;
 	result->images = r->images.count;
 	result->processes = r->processes.count;

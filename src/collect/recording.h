@@ -42,6 +42,9 @@ struct ht_recording_result {
 	int status; /* of the target, as waitpid gives it; valid if `ended` */
 	bool ended;
 	uint64_t calls, bytes, lost, blocked_ns, damaged_streams, contexts_cut;
+	uint64_t run_ns;     /* from the start to the end of the recording */
+	uint64_t live_bytes; /* at the end */
+	bool live_unknown;   /* nobody looked, too many blocks, or several processes */
 	uint32_t forked_children, images, images_not_recorded;
 	uint32_t processes, unheard, still_running;
 	bool kin_unknown;           /* the kernel told of more processes than could be heard */

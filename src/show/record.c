@@ -13,8 +13,12 @@
 #include <unistd.h>
 
 #include "collect/recording.h"
+#include "inspect/gist.h"
 #include "show/command.h"
 #include "show/figures.h"
+
+#define REPLAYED_CALLS_MAX 1000000u /* more would keep the user waiting */
+#define WORD_BYTES (4 * sizeof(((struct ht_recording_result *)NULL)->output) + sizeof("$''"))
 
 enum { OWN_FAILURE = 125 };
 enum { OUTPUT, OVERFLOW, NO_STACKS, FREE_STACKS, MAX_FILE, FOLLOW, WAIT };
@@ -175,16 +179,56 @@ static void tell_stop(const struct ht_recording_result *r)
 	told_stop = true;
 }
 
+/* As a shell takes it: as it is, or as $'...' with everything unusual as \xNN. Returns `to`. */
+static char *write_word(char *to, const char *word)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+,:@%-";
+	char *at = to;
+
+	if (word[strspn(word, plain)] == 0)
+		return strcpy(to, word);
+	at += sprintf(at, "$'");
+	for (; *word; word++)
+		at += sprintf(at, *word == ' ' || strchr(plain, *word) ? "%c" : "\\x%02x", (unsigned char)*word);
+	sprintf(at, "'");
+	return to;
+}
+
+static void tell_memory(const struct ht_recording_result *r)
+{
+	char bytes[2][HT_FIGURE_BYTES], count[2][HT_FIGURE_BYTES];
+	struct ht_gist gist;
+	struct ht_err err;
+
+	if (r->calls <= REPLAYED_CALLS_MAX && !r->write_failed && !ht_gist_take(r->output, &gist, &err)) {
+		fprintf(stderr, "heaptap: peak %s in %s; leaked %s in %s%s\n",
+			ht_figure_bytes(bytes[0], gist.peak_bytes),
+			ht_figure_count(count[0], gist.peak_count, "block", "blocks"),
+			ht_figure_bytes(bytes[1], gist.leaked_bytes),
+			ht_figure_count(count[1], gist.leaked_count, "block", "blocks"),
+			gist.other_calls ? " (the first process alone)" : "");
+		return;
+	}
+	fprintf(stderr, "heaptap: live at the end %s; %" PRIu64 " calls lost\n",
+		r->live_unknown ? "not known" : ht_figure_bytes(bytes[0], r->live_bytes), r->lost);
+}
+
+/* Three lines: how much was recorded, what it says in short, and how to learn more. */
+static void tell_gist(const struct ht_recording_result *r)
+{
+	char size[HT_FIGURE_BYTES], count[HT_FIGURE_BYTES], time[HT_FIGURE_BYTES], word[WORD_BYTES];
+
+	fprintf(stderr, "heaptap: %s in %s, kept in %s\n", ht_figure_count(count, r->calls, "call", "calls"),
+		ht_figure_time(time, r->run_ns), ht_figure_bytes(size, r->bytes));
+	tell_memory(r);
+	fprintf(stderr, "heaptap: what leaks, and from where:  heaptap report %s\n", write_word(word, r->output));
+}
+
 static void tell(const struct ht_recording_result *r, bool terminal)
 {
-	char size[HT_FIGURE_BYTES];
-
 	tell_shortcomings(r);
-	if (terminal) {
-		ht_figure_bytes(size, r->bytes);
-		fprintf(stderr, "heaptap: %" PRIu64 " events, %s -> %s\n", r->calls, size, r->output);
-		fprintf(stderr, "heaptap: what leaks, and from where:  heaptap report %s\n", r->output);
-	}
+	if (terminal)
+		tell_gist(r);
 	if (terminal && r->forked_children)
 		fprintf(stderr, "heaptap: %u forked children ran unrecorded\n", r->forked_children);
 	if (terminal && r->still_running)

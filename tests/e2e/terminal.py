@@ -5,11 +5,14 @@
 Run by terminal.sh in its folder. Each scene starts an interactive bash on a new terminal, types lines and keys, and waits for
 words. What the target prints and the statuses that the shell reports must be the same with and without heaptap.
 """
+import json
 import os
 import pty
 import re
 import select
+import shlex
 import signal
+import subprocess
 import sys
 import time
 
@@ -145,6 +148,44 @@ def hung_up(prefix):
     return 0
 
 
+def gist(name, program, whole):
+    """After a recording: three lines with the figures of the report, and a command that can be typed as it is."""
+    t = Terminal()
+    t.say(f"\"$HEAPTAP\" record -o {shlex.quote(name)} -- {program}")
+    figures = t.wait(r"heaptap: (\d+) calls in [\d.]+ [mun]?s, kept in [\d.]+ [KM]?i?B\r\n"
+                     r"heaptap: ([^\r]*)\r\nheaptap: [^\r]*:  heaptap (report [^\r]*)\r\n")
+    calls, memory, command_line = figures.groups()
+    t.leave()
+    answers = {}
+    for question in (("verify", "--json"), ("report", "--json", "-n1"), ("report", "-n1")):
+        answers[question] = subprocess.run([os.environ["HEAPTAP"], *question, name], stdout=subprocess.PIPE, check=True,
+                                           stderr=subprocess.DEVNULL, encoding="utf-8").stdout
+    recorded = json.loads(answers["verify", "--json"])["recorded"]
+    if int(calls) != recorded:
+        sys.exit(f"{name}: {calls} calls, {recorded} were recorded")
+    if whole:
+        text = answers["report", "-n1"]
+        peak = re.search(r"^peak +(.*), after ", text, re.M).group(1)
+        leaked = re.search(r"^leaked +(.*) (?:was|were) never freed", text, re.M).group(1)
+        expected = f"peak {peak}; leaked {leaked}"
+    else:
+        totals = json.loads(answers["report", "--json", "-n1"])["totals"]
+        expected = f"live at the end {scaled(totals['leaked_bytes'] + totals['runtime_bytes'])}; 0 calls lost"
+    if memory != expected:
+        sys.exit(f"{name}: {memory!r}, the report has {expected!r}")
+    typed = subprocess.run(["bash", "-c", f"\"$HEAPTAP\" {command_line} -n1 2>/dev/null"], stdout=subprocess.PIPE, encoding="utf-8")
+    if typed.returncode or typed.stdout != answers["report", "-n1"]:
+        sys.exit(f"{name}: {command_line!r} does not report it")
+    print(f"{name}: {calls} calls, {memory}")
+
+
+def scaled(size):
+    for unit in ("B", "KiB", "MiB"):
+        if size < 1024 or unit == "MiB":
+            return f"{size} B" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+
+
 def finished(path):
     with open(path, "rb") as f:
         return f.read()[-8:] == b"HTAPEND1"
@@ -155,3 +196,6 @@ for scene in (interrupted, stubborn, suspended, hung_up):
     if bare != recorded:
         sys.exit(f"{scene.__name__}: {bare} without heaptap, {recorded} with it")
     print(f"{scene.__name__}: {recorded} with and without heaptap")
+
+gist("it's one.htap", "perl -e '@a = map { qq(x) x $_ } 1 .. 500'", True)
+gist("long.htap", os.environ["TARGETS"] + "/storm random 1 2 900000", False)
