@@ -135,3 +135,10 @@ const struct ht_meta_module *ht_mapped_find(const struct ht_mapped *m, uint64_t 
 			return NULL;
 	return last->module;
 }
+
+bool ht_mapped_covers(const struct ht_mapped *m, uint64_t image, uint64_t pc)
+{
+	size_t i = find_last(m, image, pc);
+
+	return next_covering(m, image, pc, &i) != NULL;
+}

@@ -32,4 +32,7 @@ void ht_mapped_fini(struct ht_mapped *m);
 const struct ht_meta_module *ht_mapped_find(const struct ht_mapped *m, uint64_t image, uint64_t generation,
 					    uint64_t pc);
 
+/* Whether any record of the image, of whatever generation, covers the address. */
+bool ht_mapped_covers(const struct ht_mapped *m, uint64_t image, uint64_t pc);
+
 #endif

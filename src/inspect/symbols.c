@@ -4,6 +4,7 @@
  * symbols.h says for whom.
  *
  *   place   --mapped.c-->  module, file offset   --object.c-->  frames, as bytes   -->  answers, each kept for good
+ *          \--perfmap.c->  a piece of code that no module had  --->  one frame   ---/
  *
  * Records of one file (a library has several mappings, and an image after an exec maps it again) share an object.
  *
@@ -17,11 +18,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inspect/demangle.h"
 #include "inspect/mapped.h"
 #include "inspect/object.h"
+#include "inspect/perfmap.h"
 #include "inspect/strings.h"
 
 #define FIRST_ANSWERS 1024u
+#define VDSO "[vdso]"       /* the kernel's: no file */
+#define LATE_NS 1000000000u /* a process may write its map while it ends */
 
 struct answer {
 	struct ht_place place;
@@ -34,12 +39,19 @@ struct known_object {
 	struct ht_object object;
 };
 
+struct known_map {
+	uint64_t pid;
+	struct ht_perfmap map; /* empty where the file cannot be used */
+};
+
 struct ht_symbols {
+	const struct ht_model *model;
 	struct ht_elf_places places;
 	bool no_files;
 	struct ht_mapped mapped;
 	struct ht_strings strings;
 	HT_LIST(struct known_object) objects;
+	HT_LIST(struct known_map) maps;
 	HT_LIST(const char *) warnings;
 	struct answer *answers;
 	size_t answer_places, answer_count;
@@ -56,6 +68,7 @@ int ht_symbols_open(const struct ht_model *model, const struct ht_symbols_option
 		free(s);
 		return ht_err_set(err, HT_ESYSTEM, "out of memory for symbols");
 	}
+	s->model = model;
 	s->places = (struct ht_elf_places){ options->sysroot, options->debug_dir };
 	s->no_files = options->no_files;
 	*ret = s;
@@ -68,10 +81,13 @@ void ht_symbols_close(struct ht_symbols *s)
 		return;
 	for (size_t i = 0; i < s->objects.count; i++)
 		ht_object_close(&s->objects.at[i].object);
+	for (size_t i = 0; i < s->maps.count; i++)
+		ht_perfmap_close(&s->maps.at[i].map);
 	for (size_t i = 0; i < s->answer_places; i++)
 		free(s->answers[i].frame);
 	free(s->answers);
 	free(s->objects.at);
+	free(s->maps.at);
 	free(s->warnings.at);
 	ht_buf_fini(&s->bytes);
 	ht_strings_fini(&s->strings);
@@ -83,6 +99,11 @@ size_t ht_symbols_warnings(const struct ht_symbols *s, const char *const **ret)
 {
 	*ret = s->warnings.at;
 	return s->warnings.count;
+}
+
+static const char *keep(struct ht_symbols *s, struct ht_str text)
+{
+	return text.len ? ht_strings_keep(&s->strings, text) : NULL;
 }
 
 /* ---- objects ----------------------------------------------------------------------------------------------- */
@@ -132,7 +153,7 @@ static struct ht_object *object_of(struct ht_symbols *s, const struct ht_meta_mo
 	struct ht_err err;
 	char *path;
 
-	if (s->no_files)
+	if (s->no_files || is_same(m->path, (struct ht_str){ VDSO, strlen(VDSO) }))
 		return NULL;
 	for (size_t i = 0; i < s->objects.count; i++)
 		if (is_same(s->objects.at[i].path, m->path) && is_same(s->objects.at[i].build_id, m->build_id))
@@ -148,12 +169,100 @@ static struct ht_object *object_of(struct ht_symbols *s, const struct ht_meta_mo
 	return k ? &k->object : NULL;
 }
 
-/* ---- frames ------------------------------------------------------------------------------------------------ */
+/* ---- maps of code that was made while the program ran ------------------------------------------------------ */
 
-static const char *keep(struct ht_symbols *s, struct ht_str text)
+/* When the recording ended, since the epoch; UINT64_MAX: not known. */
+static uint64_t end_ns(const struct ht_model *t)
 {
-	return text.len ? ht_strings_keep(&s->strings, text) : NULL;
+	struct ht_clock clock = t->clock; /* a question moves its latest pair */
+
+	return t->has_end ? t->session.start_realtime_ns + ht_clock_time_ns(&clock, t->end.ticks) : UINT64_MAX;
 }
+
+static void warn_of_map(struct ht_symbols *s, const char *path, const struct ht_perfmap *m)
+{
+	struct ht_str name = { path, strlen(path) };
+	uint64_t end = end_ns(s->model);
+	char line[128];
+
+	if (m->is_cut)
+		warn(s, name, "is too long: only its first part is read, other functions have no names");
+	if (m->malformed) {
+		snprintf(line, sizeof(line), "%llu lines are not START SIZE NAME: skipped",
+			 (unsigned long long)m->malformed);
+		warn(s, name, line);
+	}
+	if (end < UINT64_MAX - LATE_NS && m->written_ns > end + LATE_NS)
+		warn(s, name, "was written after the recording had ended: its names may be of other code");
+}
+
+static void open_map(struct ht_symbols *s, struct known_map *k)
+{
+	const char *root = s->places.sysroot ? s->places.sysroot : "";
+	char *path = NULL, line[640];
+	struct ht_err err;
+
+	if (asprintf(&path, "%s/tmp/perf-%llu.map", root, (unsigned long long)k->pid) < 0)
+		return;
+	if (!ht_perfmap_open(&k->map, path, s->model->session.start_realtime_ns, &err)) {
+		warn_of_map(s, path, &k->map);
+	} else {
+		snprintf(line, sizeof(line), "%s: code that no module had has no names", err.text);
+		warn(s, (struct ht_str){ path, strlen(path) }, line);
+		ht_perfmap_close(&k->map);
+	}
+	free(path);
+}
+
+/* The map of the image's process; NULL: it cannot have one. The file is its last program's, after an exec. */
+static const struct ht_perfmap *map_of(struct ht_symbols *s, uint64_t image)
+{
+	const struct ht_meta_image *of = ht_model_image(s->model, image);
+	struct known_map *k;
+
+	if (s->no_files || !of || !of->pid || !s->model->has_session)
+		return NULL;
+	for (size_t i = 0; i < s->model->images.count; i++)
+		if (s->model->images.at[i].pid == of->pid && s->model->images.at[i].image > image)
+			return NULL;
+	for (size_t i = 0; i < s->maps.count; i++)
+		if (s->maps.at[i].pid == of->pid)
+			return &s->maps.at[i].map;
+	k = HT_LIST_ADD(&s->maps);
+	if (!k)
+		return NULL;
+	k->pid = of->pid;
+	open_map(s, k);
+	return &k->map;
+}
+
+/* As names of functions are cut elsewhere. */
+static const char *keep_short(struct ht_symbols *s, struct ht_str name)
+{
+	char cut[HT_NAME_MAX];
+
+	if (name.len <= HT_NAME_MAX)
+		return keep(s, name);
+	memcpy(cut, name.at, sizeof(cut) - 3);
+	memcpy(cut + sizeof(cut) - 3, "...", 3);
+	return keep(s, (struct ht_str){ cut, sizeof(cut) });
+}
+
+/* The frame of code that no module had, as far as it is known. */
+static void name_made(struct ht_symbols *s, const struct ht_place *p, struct ht_frame *f)
+{
+	uint64_t pc = p->exact ? p->pc : p->pc - 1;
+	const struct ht_perfmap *map = ht_mapped_covers(&s->mapped, p->image, pc) ? NULL : map_of(s, p->image);
+	const struct ht_perfmap_entry *e = map ? ht_perfmap_find(map, pc) : NULL;
+
+	if (!e)
+		return;
+	f->function = keep_short(s, e->name);
+	f->module = HT_SYMBOLS_JIT;
+	f->offset = p->pc - e->start;
+}
+
+/* ---- frames ------------------------------------------------------------------------------------------------ */
 
 /* Reads what ht_object_put_frames() wrote. */
 static bool read_frames(struct ht_symbols *s, struct answer *a, const struct ht_frame *rest)
@@ -205,6 +314,8 @@ static bool ask(struct ht_symbols *s, struct answer *a)
 	if (m) {
 		rest.module = keep(s, m->path);
 		rest.offset = p->pc - m->start + m->offset;
+	} else {
+		name_made(s, p, &rest);
 	}
 	if (!o)
 		return answer_nameless(a, &rest);

@@ -6,12 +6,13 @@
  *
  *   (image, generation, pc) --> the module that was mapped there then --> its file, if it is still the same --> frames
  *                                   MODULE records of the trace              build-id
+ *                         \--> none: code that was made while the program ran --> the map of its process, for perf
  *
  * Always true:
  *   there is at least one frame; what is not known is NULL or 0
  *   an address that several modules could have had, one after another, is given to none of them
  *   what the files did not tell is in the warnings, a line for each module
- *   a module's files are opened once; an address is looked up once; all strings live until ht_symbols_close()
+ *   the files of a module or process are opened once; an address is looked up once; all strings live until ht_symbols_close()
  */
 #ifndef HT_SYMBOLS_H
 #define HT_SYMBOLS_H
@@ -21,6 +22,8 @@
 #include <stdint.h>
 
 #include "inspect/model.h"
+
+#define HT_SYMBOLS_JIT "[jit]"
 
 struct ht_symbols;
 
@@ -34,11 +37,12 @@ struct ht_frame {
 	const char *function; /* as people write it */
 	const char *file;
 	uint32_t line;
-	bool inlined; /* into the function of the next frame */
-	const char *module;
-	uint64_t offset; /* of the address in the module's file, where the module is known */
+	bool inlined;       /* into the function of the next frame */
+	const char *module; /* HT_SYMBOLS_JIT: none, the function was made while the program ran */
+	uint64_t offset; /* of the address in the module's file, where the module is known; in [jit]: in the function */
 };
 
+/* The model must stay. */
 int ht_symbols_open(const struct ht_model *model, const struct ht_symbols_options *options, struct ht_symbols **ret,
 		    struct ht_err *err);
 void ht_symbols_close(struct ht_symbols *s);

@@ -2,7 +2,7 @@
 """symbols-agree.py -- compares the frames of heaptap with those of addr2line or llvm-symbolizer, address by address
 
     symbols-agree.py addresses FILE COUNT [SEED]                    addresses inside functions, spread over the file
-    symbols-agree.py compare addr2line|llvm FILE ANSWERS    ANSWERS: what `symbolize -x FILE` printed
+    symbols-agree.py compare addr2line|llvm FILE ANSWERS [folded]   ANSWERS: what `symbolize -x FILE` printed
 
 Names, files, lines and who is inlined into whom have to be equal, frame by frame. What is not compared, and why:
 
@@ -10,7 +10,10 @@ Names, files, lines and who is inlined into whom have to be equal, frame by fram
             symbol table to the innermost frame, where it is the outermost's: such addresses differ from it, not from llvm
   files     as real paths: `a/../b` is `b`
   line 0    is no line: the compiler says that the code belongs to none
+  folded    (only if asked for) the name of the outermost function may be another one, if nm has both names as symbols at the very
+            address where the function begins: the compiler folded identical functions, and every tool picks one of the names
 """
+import bisect
 import random
 import re
 import subprocess
@@ -96,24 +99,53 @@ def theirs(tool, path, asked):
     return {a: [tuple(f) for f in frames] for a, frames in answers.items()}
 
 
-def compare(tool, path, answers):
+def symbols(path):
+    """The names at each address that has any, and for how many bytes."""
+    text = subprocess.run(["nm", "-S", path], capture_output=True, text=True, check=True).stdout
+    text = subprocess.run(["c++filt"], input=text, capture_output=True, text=True, check=True).stdout
+    names, size = {}, {}
+    for line in text.splitlines():
+        part = line.split(None, 3)
+        if len(part) == 4 and part[2] in "tTwWiu":
+            start = int(part[0], 16)
+            names.setdefault(start, set()).add(plain_name(part[3]))
+            size[start] = max(size.get(start, 0), int(part[1], 16))
+    return sorted(names), names, size
+
+
+def is_folded(a, mine, other, known):
+    """All is the same, but for the name of the outermost function, and both names are symbols at its first address."""
+    starts, names, size = known
+    if len(mine) != len(other) or mine[:-1] != other[:-1] or mine[-1][1:] != other[-1][1:]:
+        return False
+    at = bisect.bisect_right(starts, a) - 1
+    return at >= 0 and a < starts[at] + size[starts[at]] and {mine[-1][0], other[-1][0]} <= names[starts[at]]
+
+
+def compare(tool, path, answers, accepts_folded):
     mine = ours(answers)
     other = theirs(tool, path, sorted(mine))
-    same = different = 0
+    known = symbols(path) if accepts_folded else None
+    same = different = folded = 0
     for a in sorted(mine):
         if mine[a] == other[a]:
             same += 1
+            continue
+        if known and is_folded(a, mine[a], other[a], known):
+            folded += 1
             continue
         different += 1
         if different <= 5:
             pairs = zip(mine[a] + [None], other[a] + [None])
             print(f"0x{a:x}: the first that differs: heaptap, {tool}:", *next(p for p in pairs if p[0] != p[1]), sep="\n  ")
     inlined = sum(f[2] for a in mine for f in mine[a])
-    print(f"{tool}: {same} of {same + different} addresses have the same frames; {inlined} inlined frames")
+    if folded:
+        print(f"{tool}: {folded} addresses in folded functions have the other name")
+    print(f"{tool}: {same} of {same + folded + different} addresses have the same frames; {inlined} inlined frames")
     return 1 if different or not same else 0
 
 
 if sys.argv[1] == "addresses":
     addresses(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]) if len(sys.argv) > 4 else 1)
 else:
-    sys.exit(compare(sys.argv[2], sys.argv[3], sys.argv[4]))
+    sys.exit(compare(sys.argv[2], sys.argv[3], sys.argv[4], sys.argv[5:] == ["folded"]))
