@@ -346,7 +346,8 @@ static void print_answer(struct report *r, bool json)
 {
 	warn_of_names(r);
 	if (r->sites.other_calls)
-		ht_warn(r->path, "only the first process is shown; %" PRIu64 " calls are of others", r->sites.other_calls);
+		ht_warn(r->path, "only the first process is shown; %" PRIu64 " calls are of others",
+			r->sites.other_calls);
 	if (json) {
 		print_json(r);
 		return;
