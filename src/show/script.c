@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* script.c -- `heaptap script FILE`: every event in replay order, one line each
  *
- *   0.000123456      1  alloc    malloc         24  0x55d0c2a0  main   from 0x55d0b1f4
- *   0.000124001      1  realloc  realloc        48  0x55d0c2c0  main   from 0x55d0b210  was 0x55d0c2a0 of 24
- *   0.000125780      2  free     free           48  0x55d0c2c0  main   from 0x55d0b240
+ *   0.000123456      1  alloc    malloc         24  0x55d0c2a0  main   from 0x55d0b1f4 < 0x55d0b022
+ *   0.000124001      1  realloc  realloc        48  0x55d0c2c0  main   was 0x55d0c2a0 of 24  from 0x55d0b210 < 0x55d0b022
+ *   0.000125780      2  free     free           48  0x55d0c2c0  main
  *
  * With --json the same as JSON Lines. Replay calls print_text() or print_json() for each event; nothing is kept.
  */
@@ -149,10 +149,22 @@ static void print_address(bool known, uint64_t address, const char *otherwise)
 		ht_outf("  %-18s", otherwise);
 }
 
+/* The whole stack ends the line: innermost caller first, and why it goes no further, if that is known. */
+static void print_callers(struct script *s, const struct ht_event *e)
+{
+	const struct ht_stack *stack = &s->stack;
+
+	ht_stack_read(s->model, e->context, &s->stack);
+	for (size_t i = 0; i < stack->depth; i++)
+		ht_outf("%s0x%" PRIx64, i ? " < " : "  from ", stack->step[i].pc);
+	if (stack->cut)
+		ht_outf("  cut: %s", ht_stacks_cut_name(stack->cut));
+}
+
 static int print_text(void *state, const struct ht_event *e, struct ht_err *err)
 {
 	struct script *s = state;
-	uint64_t ns = ht_clock_time_ns(&s->model->clock, e->ticks), pc;
+	uint64_t ns = ht_clock_time_ns(&s->model->clock, e->ticks);
 	const char *function = ht_model_function(s->model, e->context), *heap = heap_name(e);
 
 	ht_outf("%6" PRIu64 ".%09" PRIu64 "  %5" PRIu64 "  %-8s  %-16s", ns / 1000000000, ns % 1000000000,
@@ -160,12 +172,11 @@ static int print_text(void *state, const struct ht_event *e, struct ht_err *err)
 	print_number(e->has_size, e->size);
 	print_address(e->has_address, e->address, e->failed ? "failed" : "freed");
 	ht_outf("  %s", heap ? heap : "?");
-	if (ht_model_caller(s->model, e->context, &pc))
-		ht_outf("  from 0x%" PRIx64, pc);
 	if (e->has_old)
 		ht_outf("  was 0x%" PRIx64, e->old_address);
 	if (e->has_old_size)
 		ht_outf(" of %" PRIu64, e->old_size);
+	print_callers(s, e);
 	ht_out_text("\n");
 	return go_on(err);
 }
