@@ -65,20 +65,21 @@ extern struct ht_gate ht_gate;
 
 /* Of each thread; static TLS, zero in a new thread. 64 bytes. */
 struct ht_thread {
-	struct ht_cell *cell;   /* the next one to write */
-	struct ht_cell *limit;  /* a call may begin below it */
+	struct ht_cell *cell;  /* the next one to write */
+	struct ht_cell *limit; /* a call may begin below it */
 	struct ht_slot *slot;
 	uint64_t last_ticks;
-	uintptr_t inside;       /* A2 */
-	const void *caller;     /* the return address beside the frame that `inside` names: tells whether that frame still stands */
-	struct ht_memo *memo;   /* the remembered stack it uses now; memo.c */
-	uint8_t calling;        /* enum ht_calling */
-	uint8_t stalled;        /* a wait ran out; no call waits again before room was found */
-	uint8_t function;       /* enum ht_function, of the call that `inside` names */
-	uint8_t side;           /* the slot holds a block that was allocated inside this call */
-	uint8_t throwing;       /* enum ht_throwing: what operators.c does when the real function throws */
-	uint8_t astray;         /* a call was left by a jump: cell and last_ticks may not be what was published */
-	uint8_t interrupted;    /* enum ht_calling, of the call that slot->outer keeps for when this one is done; 0: there is none */
+	uintptr_t inside; /* A2 */
+	const void *
+		caller; /* the return address beside the frame that `inside` names: tells whether that frame still stands */
+	struct ht_memo *memo; /* the remembered stack it uses now; memo.c */
+	uint8_t calling;      /* enum ht_calling */
+	uint8_t stalled;      /* a wait ran out; no call waits again before room was found */
+	uint8_t function;     /* enum ht_function, of the call that `inside` names */
+	uint8_t side;         /* the slot holds a block that was allocated inside this call */
+	uint8_t throwing;     /* enum ht_throwing: what operators.c does when the real function throws */
+	uint8_t astray;       /* a call was left by a jump: cell and last_ticks may not be what was published */
+	uint8_t interrupted; /* enum ht_calling, of the call that slot->outer keeps for when this one is done; 0: there is none */
 };
 
 /* How a thread finds its state is the form's: static TLS in the preloaded library, a table in the blob (blob.c), where a thread that found
@@ -119,7 +120,8 @@ uint32_t ht_stack_context(struct ht_thread *t, enum ht_function function, uint64
 /* The functions behind ours in lookup order, by enum ht_function; ht_next_resolve fills those it finds. */
 extern void *ht_next[HT_FN_COUNT];
 void ht_next_resolve(void);
-bool ht_next_serves(enum ht_function fn, const void *pc); /* pc lies in the module of ht_next[fn], or of the hook that called it */
+bool ht_next_serves(enum ht_function fn,
+		    const void *pc);    /* pc lies in the module of ht_next[fn], or of the hook that called it */
 void *ht_next_symbol(const char *name); /* any other symbol of the modules behind us; NULL: none has it */
 
 struct ht_next_facts {
@@ -138,8 +140,8 @@ void ht_loader_begin(void);
 void ht_start(enum ht_function function);
 
 /* fork.c. A child that fork made is another image of the session, or of none. */
-void ht_fork_watch(void);                /* the image has joined: its forks are of interest */
-enum ht_door_state ht_fork_adopt(void);  /* this process is a child that nobody has looked at yet */
+void ht_fork_watch(void);               /* the image has joined: its forks are of interest */
+enum ht_door_state ht_fork_adopt(void); /* this process is a child that nobody has looked at yet */
 
 /* session.c. Takes the next image number; the description is the caller's to fill, then to be announced. NULL: the collector is too far
  * behind, and was told so. */
@@ -164,8 +166,10 @@ static inline void ht_bump(_Atomic uint64_t *counter, uint64_t by)
  * two instructions, whether the call that a jump has left is still to be counted. Relaxed: the thread's own counters. */
 static inline uint64_t ht_slot_sum(const struct ht_slot *s)
 {
-	return atomic_load_explicit(&s->entered, memory_order_relaxed) + atomic_load_explicit(&s->head, memory_order_relaxed) +
-	       atomic_load_explicit(&s->counted_only, memory_order_relaxed) + atomic_load_explicit(&s->lost, memory_order_relaxed);
+	return atomic_load_explicit(&s->entered, memory_order_relaxed) +
+	       atomic_load_explicit(&s->head, memory_order_relaxed) +
+	       atomic_load_explicit(&s->counted_only, memory_order_relaxed) +
+	       atomic_load_explicit(&s->lost, memory_order_relaxed);
 }
 
 static inline void ht_call_begin(struct ht_slot *s)
@@ -237,8 +241,8 @@ static inline enum ht_place ht_place_of(const void *block)
 }
 
 /* One row: stamps it, writes escapes and the event cell at t->cell, publishes. The caller has made sure of `inside`. */
-static inline void ht_emit(struct ht_thread *t, enum ht_cell_kind kind, uint32_t context, enum ht_place place, uint64_t address,
-			   uint64_t size)
+static inline void ht_emit(struct ht_thread *t, enum ht_cell_kind kind, uint32_t context, enum ht_place place,
+			   uint64_t address, uint64_t size)
 {
 	struct ht_cell *c = t->cell;
 	uint64_t now = ht_ticks();

@@ -53,7 +53,8 @@ static void in_child(void)
 
 void ht_fork_watch(void)
 {
-	int (*register_atfork)(void (*)(void), void (*)(void), void (*)(void), void *) = ht_next_symbol("__register_atfork");
+	int (*register_atfork)(void (*)(void), void (*)(void), void (*)(void), void *) =
+		ht_next_symbol("__register_atfork");
 
 	watched = true;
 	if (register_atfork)

@@ -71,7 +71,7 @@ HT_INLINE uint32_t ht_hook_context(const struct ht_hook *h)
 HT_INLINE bool ht_hook_is_nested(const struct ht_hook *h)
 {
 	return !h->recorded && h->thread->inside && h->thread->calling == HT_CALLING_OPEN &&
-		ht_next_serves(h->thread->function, h->caller);
+	       ht_next_serves(h->thread->function, h->caller);
 }
 
 HT_INLINE struct ht_hook ht_hook_begin(enum ht_function fn)

@@ -26,21 +26,22 @@ static struct extent {
 } extents[HT_FN_COUNT]; /* of the modules that ht_next's functions lie in; at HT_FN_NONE, of this one */
 
 /* By number, each with its NUL; one string, so that no pointer has to be relocated. */
-static const char names[] = "\0malloc\0calloc\0realloc\0reallocarray\0free\0posix_memalign\0aligned_alloc\0memalign\0valloc\0"
-			    "pvalloc\0free_sized\0free_aligned_sized\0"
-			    "_Znwm\0_Znam\0_ZnwmRKSt9nothrow_t\0_ZnamRKSt9nothrow_t\0"
-			    "_ZnwmSt11align_val_t\0_ZnamSt11align_val_t\0"
-			    "_ZnwmSt11align_val_tRKSt9nothrow_t\0_ZnamSt11align_val_tRKSt9nothrow_t\0"
-			    "_ZdlPv\0_ZdaPv\0_ZdlPvRKSt9nothrow_t\0_ZdaPvRKSt9nothrow_t\0_ZdlPvm\0_ZdaPvm\0"
-			    "_ZdlPvSt11align_val_t\0_ZdaPvSt11align_val_t\0_ZdlPvmSt11align_val_t\0_ZdaPvmSt11align_val_t\0"
-			    "_ZdlPvSt11align_val_tRKSt9nothrow_t\0_ZdaPvSt11align_val_tRKSt9nothrow_t";
+static const char names[] =
+	"\0malloc\0calloc\0realloc\0reallocarray\0free\0posix_memalign\0aligned_alloc\0memalign\0valloc\0"
+	"pvalloc\0free_sized\0free_aligned_sized\0"
+	"_Znwm\0_Znam\0_ZnwmRKSt9nothrow_t\0_ZnamRKSt9nothrow_t\0"
+	"_ZnwmSt11align_val_t\0_ZnamSt11align_val_t\0"
+	"_ZnwmSt11align_val_tRKSt9nothrow_t\0_ZnamSt11align_val_tRKSt9nothrow_t\0"
+	"_ZdlPv\0_ZdaPv\0_ZdlPvRKSt9nothrow_t\0_ZdaPvRKSt9nothrow_t\0_ZdlPvm\0_ZdaPvm\0"
+	"_ZdlPvSt11align_val_t\0_ZdaPvSt11align_val_t\0_ZdlPvmSt11align_val_t\0_ZdaPvmSt11align_val_t\0"
+	"_ZdlPvSt11align_val_tRKSt9nothrow_t\0_ZdaPvSt11align_val_tRKSt9nothrow_t";
 
 extern ElfW(Dyn) _DYNAMIC[] __attribute__((visibility("hidden")));
 extern struct r_debug loader_debug __asm__("_r_debug") __attribute__((weak));
 
 struct symbols {
 	uintptr_t base;
-	const ElfW(Sym) *table;
+	const ElfW(Sym) * table;
 	const char *strings;
 	const uint32_t *gnu_hash;
 	const uint32_t *sysv_hash;

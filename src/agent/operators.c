@@ -67,7 +67,7 @@ HT_INLINE void did_not_throw(struct ht_hook *h)
                                                                                                                        \
 		PASSES_EXCEPTIONS();                                                                                   \
 		expect_throw(&h, size);                                                                                \
-		ht_hook_call(&h, HT_CALLING_OPEN);                                                                                \
+		ht_hook_call(&h, HT_CALLING_OPEN);                                                                     \
 		p = HT_NEXT(void *, fn, parameters) arguments;                                                         \
 		did_not_throw(&h);                                                                                     \
 		ht_hook_allocated(&h, p, size);                                                                        \
@@ -86,7 +86,8 @@ HT_ALLOC_HOOK(_ZnamRKSt9nothrow_t, HT_FN_NEW_ARRAY_NOTHROW, SIZE_TAG, (size, tag
 NEW(_ZnwmSt11align_val_t, HT_FN_NEW_ALIGNED, SIZE_ALIGN, (size, align))
 NEW(_ZnamSt11align_val_t, HT_FN_NEW_ARRAY_ALIGNED, SIZE_ALIGN, (size, align))
 HT_ALLOC_HOOK(_ZnwmSt11align_val_tRKSt9nothrow_t, HT_FN_NEW_ALIGNED_NOTHROW, SIZE_ALIGN_TAG, (size, align, tag), size)
-HT_ALLOC_HOOK(_ZnamSt11align_val_tRKSt9nothrow_t, HT_FN_NEW_ARRAY_ALIGNED_NOTHROW, SIZE_ALIGN_TAG, (size, align, tag), size)
+HT_ALLOC_HOOK(_ZnamSt11align_val_tRKSt9nothrow_t, HT_FN_NEW_ARRAY_ALIGNED_NOTHROW, SIZE_ALIGN_TAG, (size, align, tag),
+	      size)
 
 #define BLOCK (void *p)
 #define BLOCK_TAG (void *p, const void *tag)

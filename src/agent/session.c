@@ -67,9 +67,9 @@ static const char *parse(const char *s, unsigned base, char stop, uint64_t *ret)
 	if (!s || *s == stop)
 		return NULL;
 	for (; *s != stop; s++) {
-		unsigned digit = *s >= '0' && *s <= '9' ? (unsigned)(*s - '0')
-			       : *s >= 'a' && *s <= 'f' ? (unsigned)(*s - 'a') + 10
-							: 99;
+		unsigned digit = *s >= '0' && *s <= '9'   ? (unsigned)(*s - '0')
+				 : *s >= 'a' && *s <= 'f' ? (unsigned)(*s - 'a') + 10
+							  : 99;
 
 		if (digit >= base || v >> 60)
 			return NULL;
@@ -165,7 +165,8 @@ static struct ht_channel *map_channel(const struct address *a)
 	struct ht_channel *ch = fd < 0 ? NULL : map(fd, 4096);
 	uint64_t bytes = 0;
 
-	if (ch && ch->magic == HT_CHANNEL_MAGIC && ch->version == HT_CHANNEL_VERSION && ch->session == a->session && is_wanted(ch))
+	if (ch && ch->magic == HT_CHANNEL_MAGIC && ch->version == HT_CHANNEL_VERSION && ch->session == a->session &&
+	    is_wanted(ch))
 		bytes = ch->bytes;
 	if (ch)
 		ht_syscall3(HT_SYS_munmap, (long)ch, 4096, 0);
@@ -252,7 +253,7 @@ static enum ht_image_status status_of(const struct ht_next_facts *facts)
 	if (facts->own)
 		return HT_IMAGE_OWN_ALLOCATOR;
 	return ht_syscall3(HT_SYS_madvise, (long)&ht_door, sizeof(ht_door), MADV_WIPEONFORK_) < 0 ? HT_IMAGE_NO_WIPE
-												   : HT_IMAGE_RECORDING;
+												  : HT_IMAGE_RECORDING;
 }
 
 static enum ht_door_state join(void)

@@ -69,12 +69,14 @@ static uint32_t pop_segment(void)
 
 		if (segment >= ch->segment_count) /* empty: 0 - 1 wraps */
 			return HT_NONE;
-		next = atomic_load_explicit(&ht_gate.seg_next[segment], memory_order_relaxed); /* checked by the tag below */
+		next = atomic_load_explicit(&ht_gate.seg_next[segment],
+					    memory_order_relaxed); /* checked by the tag below */
 		next |= ((top >> 32) + 1) << 32;
 		if (atomic_compare_exchange_weak_explicit(&ch->free_top, &top, next, memory_order_acq_rel,
 							  memory_order_acquire)) {
 			atomic_fetch_sub_explicit(&ch->free_count, 1, memory_order_relaxed); /* a hint */
-			atomic_store_explicit(&ht_gate.seg_next[segment], 0, memory_order_relaxed); /* ours until linked */
+			atomic_store_explicit(&ht_gate.seg_next[segment], 0,
+					      memory_order_relaxed); /* ours until linked */
 			return segment;
 		}
 	}
@@ -88,7 +90,8 @@ static void push_segment(uint32_t segment)
 	uint64_t top = atomic_load_explicit(&ch->free_top, memory_order_acquire); /* as in pop_segment */
 
 	for (int i = 0; i < POP_TRIES; i++) {
-		atomic_store_explicit(&ht_gate.seg_next[segment], (uint32_t)top, memory_order_relaxed); /* released below */
+		atomic_store_explicit(&ht_gate.seg_next[segment], (uint32_t)top,
+				      memory_order_relaxed); /* released below */
 		if (atomic_compare_exchange_weak_explicit(&ch->free_top, &top, ((top >> 32) + 1) << 32 | (segment + 1),
 							  memory_order_acq_rel, memory_order_acquire)) {
 			atomic_fetch_add_explicit(&ch->free_count, 1, memory_order_relaxed); /* a hint */
@@ -112,7 +115,8 @@ static uint32_t wait_for_segment(struct ht_thread *t)
 	since = segment == HT_NONE ? ht_sys_monotonic_ns() : 0;
 	while (segment == HT_NONE && !session_is_over() &&
 	       atomic_load_explicit(&ch->policy, memory_order_relaxed) == HT_POLICY_BLOCK) {
-		uint32_t room = atomic_load_explicit(&ch->room, memory_order_acquire); /* pairs with collect/pool.c's bump */
+		uint32_t room =
+			atomic_load_explicit(&ch->room, memory_order_acquire); /* pairs with collect/pool.c's bump */
 
 		/* seq_cst: announced before the last look, so that the collector either sees us or has pushed already */
 		atomic_fetch_add(&ch->waiters, 1);
@@ -222,12 +226,13 @@ static void settle(struct ht_thread *t, uint64_t tp)
 static void link_segment(struct ht_thread *t, uint32_t segment)
 {
 	struct ht_slot *slot = t->slot;
-	uint64_t head = atomic_load_explicit(&slot->head, memory_order_relaxed);      /* own counter */
+	uint64_t head = atomic_load_explicit(&slot->head, memory_order_relaxed); /* own counter */
 	uint32_t old = atomic_load_explicit(&slot->segment, memory_order_relaxed);
 
 	/* relaxed: published with head below */
 	atomic_store_explicit(&ht_gate.seg_next[old], segment + 1, memory_order_relaxed);
-	segment_cells(old)[head % HT_SEGMENT_CELLS] = (struct ht_cell){ { ht_cell_word0(HT_CELL_LINK, 0, 0), segment } };
+	segment_cells(old)[head % HT_SEGMENT_CELLS] =
+		(struct ht_cell){ { ht_cell_word0(HT_CELL_LINK, 0, 0), segment } };
 	atomic_store_explicit(&slot->segment, segment, memory_order_relaxed);
 	ht_bump(&slot->head, HT_SEGMENT_CELLS - head % HT_SEGMENT_CELLS); /* publish: C2 */
 	resume(t);
@@ -315,7 +320,9 @@ static void report(struct ht_thread *t)
 
 	if (t->astray) {
 		t->astray = 0;
-		t->last_ticks = now > t->last_ticks ? now : t->last_ticks; /* written before it is published: never behind the reader */
+		t->last_ticks = now > t->last_ticks
+					? now
+					: t->last_ticks; /* written before it is published: never behind the reader */
 		mark(t, HT_CELL_TIME, t->last_ticks);
 	}
 	if (t->slot->unreported) {
@@ -378,7 +385,8 @@ static bool outer_stands(const struct ht_thread *t, uintptr_t frame)
 	if (t->inside - frame > SAME_STACK)
 		return true; /* a handler on a stack of its own: not ours to read there */
 	beside = ((const void *const *)t->inside)[1];
-	return beside == t->caller || (t->calling == HT_CALLING_SWITCHING && (uintptr_t)beside == t->slot->outer.caller);
+	return beside == t->caller ||
+	       (t->calling == HT_CALLING_SWITCHING && (uintptr_t)beside == t->slot->outer.caller);
 }
 
 /* ---- calls that interrupt others --------------------------------------------------------------------------- */
@@ -427,8 +435,8 @@ static bool interrupt_outer(struct ht_thread *t, uintptr_t frame, const void *ca
 	struct ht_slot *slot = t->slot;
 	uint8_t calling = t->calling;
 
-	if (!slot || calling == HT_CALLING_NOT || calling == HT_CALLING_SWITCHING || t->interrupted || t->function == HT_FN_REALLOC ||
-	    t->function == HT_FN_REALLOCARRAY)
+	if (!slot || calling == HT_CALLING_NOT || calling == HT_CALLING_SWITCHING || t->interrupted ||
+	    t->function == HT_FN_REALLOC || t->function == HT_FN_REALLOCARRAY)
 		return false;
 	slot->outer = (struct ht_outer){
 		.inside = t->inside,
@@ -561,5 +569,6 @@ HT_NOINLINE void ht_thread_settle_side(struct ht_thread *t, const void *result)
 	if (slot->side_address == (uintptr_t)result)
 		return;
 	ht_bump(&slot->entered, 1);
-	ht_emit(t, HT_CELL_ALLOC, slot->side_function, ht_place_of((const void *)slot->side_address), slot->side_address, slot->side_size);
+	ht_emit(t, HT_CELL_ALLOC, slot->side_function, ht_place_of((const void *)slot->side_address),
+		slot->side_address, slot->side_size);
 }

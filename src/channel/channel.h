@@ -41,16 +41,17 @@
 
 #define HT_SEGMENT_CELLS 1024u
 #define HT_SEGMENT_BYTES (HT_SEGMENT_CELLS * 16u)
-#define HT_SLOT_COUNT 32768u   /* a power of two; more threads alive at once are counted as unassigned */
+#define HT_SLOT_COUNT 32768u /* a power of two; more threads alive at once are counted as unassigned */
 #define HT_SLOT_WORDS (HT_SLOT_COUNT / 64)
-#define HT_IMAGE_RING 1024u    /* descriptions of the latest images; the collector copies them out as they come */
-#define HT_IMAGES_AHEAD 512u   /* no image joins while the collector is so many behind */
+#define HT_IMAGE_RING 1024u  /* descriptions of the latest images; the collector copies them out as they come */
+#define HT_IMAGES_AHEAD 512u /* no image joins while the collector is so many behind */
 #define HT_NAMESPACE_BYTES 32u
 #define HT_MODULE_COUNT 16384u /* of all images together; code that finds no place is code without unwind information */
 #define HT_MEMOS 4u            /* remembered stacks of a slot, each a segment */
 #define HT_DEPTH_MAX 4096u     /* callers of a context; a deeper stack ends in HT_NODE_END, HT_CUT_DEPTH */
-#define HT_CALL_CELLS 32u      /* no call needs more cells: its own, those of one that interrupts it, and the segment's end */
-#define HT_NONE UINT32_MAX     /* no segment, no node */
+#define HT_CALL_CELLS                                                                                                  \
+	32u /* no call needs more cells: its own, those of one that interrupts it, and the segment's end */
+#define HT_NONE UINT32_MAX /* no segment, no node */
 
 /* How long a call may wait for room under HT_POLICY_BLOCK, and how soon it looks whether the collector died. */
 #define HT_WAIT_LIMIT_NS 10000000000ull
@@ -66,7 +67,8 @@ enum ht_session_flag {
 	HT_SESSION_STACKS = 1u << 0,      /* contexts hold callers; off: the function only */
 	HT_SESSION_FREE_STACKS = 1u << 1, /* also for frees */
 	HT_SESSION_FOLLOW_FORK = 1u << 2, /* children made by fork are recorded, until they exec */
-	HT_SESSION_FOLLOW_EXEC = 1u << 3, /* any image that finds the session is: children that exec, and what they start */
+	HT_SESSION_FOLLOW_EXEC =
+		1u << 3, /* any image that finds the session is: children that exec, and what they start */
 };
 
 /* The function a call came in by. The order is the trace format's (docs/trace-format.md, section 6). */
@@ -212,7 +214,8 @@ enum ht_node_kind {
 	HT_NODE_FUNCTION = 1, /* pc is an enum ht_function; always the leaf */
 	HT_NODE_EXACT = 2,    /* pc is the interrupted instruction itself (signal frames) */
 	HT_NODE_END = 3,      /* the stack could not be followed further out; pc is an enum ht_cut */
-	HT_NODE_POINTER = 4,  /* as HT_NODE_CALLER, but found by a frame pointer: the frame inside it has no unwind information */
+	HT_NODE_POINTER =
+		4, /* as HT_NODE_CALLER, but found by a frame pointer: the frame inside it has no unwind information */
 };
 
 /* Why a stack ends before its root. */
@@ -229,14 +232,15 @@ enum ht_cut {
  * collect/contexts.c and in agent/context.c. */
 struct ht_node {
 	uint64_t pc;
-	_Atomic uint32_t parent;   /* parent's number + 1; 0: this node is not there yet */
-	uint32_t meaning;          /* generation << 8 | enum ht_node_kind */
-	_Atomic uint32_t child[4]; /* hints: by some bits of their pc, the children found last; 0: none. The agents' own */
+	_Atomic uint32_t parent; /* parent's number + 1; 0: this node is not there yet */
+	uint32_t meaning;        /* generation << 8 | enum ht_node_kind */
+	_Atomic uint32_t
+		child[4]; /* hints: by some bits of their pc, the children found last; 0: none. The agents' own */
 };
 #define HT_CONTEXT_CUT ((uint32_t)HT_FN_COUNT)
 #define HT_NODES_MADE (2u * HT_FN_COUNT)
 #define HT_NODE_MEANING(generation, kind) ((uint32_t)(generation) << 8 | (uint32_t)(kind))
-#define HT_NODE_KIND(meaning) ((meaning) & 0xffu)
+#define HT_NODE_KIND(meaning) ((meaning)&0xffu)
 #define HT_NODE_GENERATION(meaning) ((meaning) >> 8)
 #define HT_GENERATION_MAX ((1u << 24) - 1)
 
@@ -257,9 +261,11 @@ struct ht_module {
 	uint64_t unwind_at;  /* .eh_frame_hdr; 0: none */
 	uint64_t unwind_from, unwind_to; /* the readable memory it and .eh_frame lie in */
 	uint64_t loaded_ticks, unloaded_ticks;
-	uint64_t key; /* LIVE: the target's own, how the loader tells it from others; GONE: the generation of its unloading */
+	uint64_t
+		key; /* LIVE: the target's own, how the loader tells it from others; GONE: the generation of its unloading */
 	uint8_t build_id_len, build_id[39];
-	char path[128]; /* as the loader names it, NUL-terminated, cut if longer; the program's is that of /proc/self/exe */
+	char path
+		[128]; /* as the loader names it, NUL-terminated, cut if longer; the program's is that of /proc/self/exe */
 };
 
 /* ---- threads ----------------------------------------------------------------------------------------------- */
@@ -268,18 +274,18 @@ struct ht_module {
  * is the slot's (the old thread is gone); LIVE -> REAPING -> FREE by the collector, when the thread has ended. The upper 24
  * bits count claims, so that every change of hands changes the word. */
 enum ht_slot_state { HT_SLOT_FREE = 0, HT_SLOT_LIVE = 1, HT_SLOT_REAPING = 2, HT_SLOT_TAKING = 3 };
-#define HT_SLOT_STATE(word) ((word) & 0xffu)
-#define HT_SLOT_NEXT(word, state) ((((word) & 0xffffff00u) + 0x100u) | (uint32_t)(state))
+#define HT_SLOT_STATE(word) ((word)&0xffu)
+#define HT_SLOT_NEXT(word, state) ((((word)&0xffffff00u) + 0x100u) | (uint32_t)(state))
 
 struct ht_slot {
 	/* the writer's line; every counter belongs to the slot for ever and only grows */
-	_Atomic uint64_t head;         /* cells published; pairs with the acquire in collect/drain.c */
-	_Atomic uint64_t entered;      /* outermost calls that came in */
-	_Atomic uint64_t counted_only; /* calls with nothing to store: free(NULL) */
-	_Atomic uint64_t lost;         /* calls that could not be recorded */
-	_Atomic uint64_t nested;       /* calls made by the allocator itself inside an outer call: not events */
+	_Atomic uint64_t head;          /* cells published; pairs with the acquire in collect/drain.c */
+	_Atomic uint64_t entered;       /* outermost calls that came in */
+	_Atomic uint64_t counted_only;  /* calls with nothing to store: free(NULL) */
+	_Atomic uint64_t lost;          /* calls that could not be recorded */
+	_Atomic uint64_t nested;        /* calls made by the allocator itself inside an outer call: not events */
 	_Atomic uint64_t blocked_ticks; /* time spent waiting for room */
-	_Atomic uint32_t segment;      /* the segment that head points into */
+	_Atomic uint32_t segment;       /* the segment that head points into */
 	uint32_t pad;
 	uint64_t begun; /* the writer's own: ht_slot_sum() when the call under way came in; see agent/agent.h */
 
@@ -296,7 +302,8 @@ struct ht_slot {
 
 	/* the collector's line; and what the writer seldom touches */
 	_Alignas(64) _Atomic uint64_t tail;
-	_Atomic uint32_t memo[HT_MEMOS]; /* segments + 1 that hold the thread's remembered stacks; 0: none. Pairs with collect/drain.c */
+	_Atomic uint32_t memo
+		[HT_MEMOS]; /* segments + 1 that hold the thread's remembered stacks; 0: none. Pairs with collect/drain.c */
 	uint32_t memo_clock; /* the writer's own, as what follows: counts changes of memos */
 	uint32_t context;    /* of a call whose real function may throw */
 	uint32_t unreported; /* calls lost since the last LOSS cell */
@@ -323,12 +330,14 @@ struct ht_image {
 	_Atomic uint32_t number; /* image number + 1, stored last with release; 0: empty. Pairs with collect/images.c */
 	uint32_t status;
 	uint32_t pid;
-	uint32_t glibc;  /* 1: blocks have glibc's headers, so that place is known */
-	uint64_t ticks;  /* when the agent joined */
-	uint64_t fork_ticks; /* of a forked image: what its heap holds, the heap of `parent` held at some moment from here to `ticks` */
-	uint32_t parent; /* the image it was forked from, whose program it runs: the texts below are empty; 0: it was not */
+	uint32_t glibc; /* 1: blocks have glibc's headers, so that place is known */
+	uint64_t ticks; /* when the agent joined */
+	uint64_t
+		fork_ticks; /* of a forked image: what its heap holds, the heap of `parent` held at some moment from here to `ticks` */
+	uint32_t
+		parent; /* the image it was forked from, whose program it runs: the texts below are empty; 0: it was not */
 	uint32_t pad;
-	char exe[256];   /* NUL-terminated, cut if longer */
+	char exe[256];       /* NUL-terminated, cut if longer */
 	char allocator[256]; /* the module that serves malloc */
 	char command[480];   /* arguments, each with its NUL, cut if longer */
 };
@@ -350,7 +359,8 @@ struct ht_channel {
 	uint32_t module_count;
 	uint32_t pad;
 	uint64_t images_at, slots_at, seg_next_at, modules_at, nodes_at, node_index_at, segments_at;
-	char pid_namespace[HT_NAMESPACE_BYTES]; /* the collector's, as /proc/self/ns/pid names it: pids mean the same to both */
+	char pid_namespace
+		[HT_NAMESPACE_BYTES]; /* the collector's, as /proc/self/ns/pid names it: pids mean the same to both */
 
 	/* the collector's word to the target; read at every call */
 	_Alignas(64) _Atomic uint32_t recording; /* 1: events are wanted */
@@ -371,15 +381,15 @@ struct ht_channel {
 	_Atomic uint32_t claims; /* changes of hands of slots: the collector looks for new threads when it moves */
 	_Atomic uint32_t node_count;
 	_Atomic uint32_t forked_children;
-	_Atomic uint64_t contexts_cut;      /* events whose context has no callers because there was no memory for them */
+	_Atomic uint64_t contexts_cut; /* events whose context has no callers because there was no memory for them */
 	_Atomic uint64_t unassigned_entered; /* calls of threads that found no slot; all lost */
 	_Atomic uint64_t unassigned_lost;
-	_Atomic uint64_t node_retries; /* insertions that another thread won */
+	_Atomic uint64_t node_retries;   /* insertions that another thread won */
 	_Atomic uint32_t module_top;     /* modules below this were in use once */
 	_Atomic uint32_t memo_count;     /* segments taken for memos, and not given back by the collector */
 	_Atomic uint32_t module_changes; /* the collector looks at the modules when it moves */
-	_Atomic uint32_t unheard;      /* images that did not join: the ring of descriptions was full */
-	_Atomic uint32_t images_taken; /* the collector's: images up to here were copied out */
+	_Atomic uint32_t unheard;        /* images that did not join: the ring of descriptions was full */
+	_Atomic uint32_t images_taken;   /* the collector's: images up to here were copied out */
 
 	/* a bit for each slot that changed hands; set by its thread, cleared by the collector before it looks at the slot */
 	_Alignas(64) _Atomic uint64_t claimed[HT_SLOT_WORDS];

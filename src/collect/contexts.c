@@ -89,7 +89,8 @@ bool ht_contexts_learn(struct ht_contexts *c, uint32_t context)
 
 		ht_trace_put_context(c->trace, m);
 		c->known[m->context] = (uint8_t)(m->kind + 1);
-		if (c->mappings && m->generation == 0 && (m->kind == HT_NODE_CALLER || m->kind == HT_NODE_EXACT || m->kind == HT_NODE_POINTER))
+		if (c->mappings && m->generation == 0 &&
+		    (m->kind == HT_NODE_CALLER || m->kind == HT_NODE_EXACT || m->kind == HT_NODE_POINTER))
 			ht_mappings_want(c->mappings, m->pc);
 	}
 	return true;

@@ -17,9 +17,10 @@
 struct ht_contexts {
 	struct ht_session *session;
 	struct ht_trace *trace;
-	struct ht_mappings *mappings; /* of the process whose events are taken; told of each new pc that no module of the loader's holds */
-	uint8_t *known;              /* of each node: 0, or enum ht_node_kind + 1 */
-	uint32_t limit;              /* the channel's node_limit */
+	struct ht_mappings *
+		mappings; /* of the process whose events are taken; told of each new pc that no module of the loader's holds */
+	uint8_t *known; /* of each node: 0, or enum ht_node_kind + 1 */
+	uint32_t limit; /* the channel's node_limit */
 };
 
 int ht_contexts_init(struct ht_contexts *c, struct ht_session *s, struct ht_trace *t, struct ht_err *err);

@@ -138,7 +138,8 @@ static void give_memos(struct ht_drain *d, struct ht_ring *r)
 		if (!r->memo[i])
 			continue;
 		ht_pool_give(d->pool, r->memo[i] - 1);
-		atomic_fetch_sub_explicit(&d->session->channel->memo_count, 1, memory_order_relaxed); /* a limit, not a promise */
+		atomic_fetch_sub_explicit(&d->session->channel->memo_count, 1,
+					  memory_order_relaxed); /* a limit, not a promise */
 	}
 }
 

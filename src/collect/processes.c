@@ -176,7 +176,8 @@ struct ht_process *ht_processes_add(struct ht_processes *ps, pid_t pid, const st
 	p->pid = pid;
 	p->ppid = parent ? parent->pid : ht_proc_parent(pid);
 	p->start_ticks = start_ticks;
-	p->mappings = (struct ht_mappings){ .trace = ps->trace, .ticker = ps->ticker, .modules = ps->modules, .pid = pid };
+	p->mappings =
+		(struct ht_mappings){ .trace = ps->trace, .ticker = ps->ticker, .modules = ps->modules, .pid = pid };
 	watch(ps, p, joined_ticks);
 	ps->at[ps->count++] = p;
 	ps->alive[ps->living++] = p->number;

@@ -51,7 +51,7 @@ struct ht_processes {
 	struct ht_trace *trace;
 	const struct ht_ticker *ticker;
 	struct ht_modules *modules; /* what the loaders of all processes told; NULL: nobody reads it */
-	struct ht_process **at; /* by number - 1 */
+	struct ht_process **at;     /* by number - 1 */
 	uint32_t count, cap;
 	uint32_t running; /* not ended, as far as known */
 	uint32_t living;  /* in `alive`: those, and those whose exit code may still be told */

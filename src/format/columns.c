@@ -204,7 +204,8 @@ static int take_contexts(struct ht_column_reader *r, uint32_t n, struct ht_err *
 		if (rc)
 			return rc;
 		if (context > UINT32_MAX)
-			return ht_err_set(err, HT_EDAMAGED, "byte %" PRIu64 ": context %" PRIu64 " has more than 32 bits",
+			return ht_err_set(err, HT_EDAMAGED,
+					  "byte %" PRIu64 ": context %" PRIu64 " has more than 32 bits",
 					  ht_cursor_at(&c), context);
 		r->batch[i].context = (uint32_t)context;
 	}

@@ -33,7 +33,8 @@ static bool grow(struct ht_numbers *s)
 
 	bigger.places = s->places ? s->places * 2 : FIRST_PLACES;
 	if (!s->places && getrandom(&bigger.seed, sizeof(bigger.seed), GRND_NONBLOCK) < 0)
-		bigger.seed = (uint64_t)(uintptr_t)s; /* early in the boot of a machine: layout randomization is what there is */
+		bigger.seed = (uint64_t)(uintptr_t)
+			s; /* early in the boot of a machine: layout randomization is what there is */
 	bigger.place = calloc(bigger.places, sizeof(*bigger.place));
 	if (!bigger.place)
 		return false;

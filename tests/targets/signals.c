@@ -108,7 +108,7 @@ static void interrupt_now(void)
 
 static int run_within(int count)
 {
-	void (*volatile *inside)(void) = dlsym(RTLD_DEFAULT, "bump_inside");
+	void (*volatile * inside)(void) = dlsym(RTLD_DEFAULT, "bump_inside");
 	struct tally_thread *me = &tally->thread[0];
 	void *volatile p;
 
