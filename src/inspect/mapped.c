@@ -65,7 +65,7 @@ void ht_mapped_fini(struct ht_mapped *m)
 
 static bool is_same_str(struct ht_str a, struct ht_str b)
 {
-	return a.len == b.len && !memcmp(a.at, b.at, a.len);
+	return a.len == b.len && (!a.len || !memcmp(a.at, b.at, a.len));
 }
 
 /* The same code at the same place. */

@@ -170,20 +170,17 @@ def gist(name, program, whole):
         expected = f"peak {peak}; leaked {leaked}"
     else:
         totals = json.loads(answers["report", "--json", "-n1"])["totals"]
-        expected = f"live at the end {scaled(totals['leaked_bytes'] + totals['runtime_bytes'])}; 0 calls lost"
+        left = totals["leaked_bytes"] + totals["runtime_bytes"]
+        about = re.fullmatch(r"live at the end about ([\d.]+) (B|KiB|MiB); 0 calls lost", memory)
+        told = float(about.group(1)) * {"B": 1, "KiB": 1024, "MiB": 1024**2}[about.group(2)] if about else -1
+        # The recorder's gauge does not merge threads: a block that changes hands may be miscounted. A twentieth is far more than that.
+        expected = memory if abs(told - left) <= left / 20 else f"about {left} bytes"
     if memory != expected:
         sys.exit(f"{name}: {memory!r}, the report has {expected!r}")
     typed = subprocess.run(["bash", "-c", f"\"$HEAPTAP\" {command_line} -n1 2>/dev/null"], stdout=subprocess.PIPE, encoding="utf-8")
     if typed.returncode or typed.stdout != answers["report", "-n1"]:
         sys.exit(f"{name}: {command_line!r} does not report it")
     print(f"{name}: {calls} calls, {memory}")
-
-
-def scaled(size):
-    for unit in ("B", "KiB", "MiB"):
-        if size < 1024 or unit == "MiB":
-            return f"{size} B" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1024
 
 
 def finished(path):
