@@ -1,8 +1,8 @@
 #!/bin/bash
 # stack-truth.sh -- stacks.sh with ten times as much of everything, and cc1plus: remembered, walked anew, and by libunwind
 #
-# The agent of a check build compares each remembered stack with a walk without memory and with the tree, and ends the program on the first
-# difference; libchkstack compares with libunwind, every event or each EVERY-th. What was cut must be right as far as it goes.
+# The agent of a check build compares each remembered stack with a walk without memory, and libchkstack compares with libunwind, every event or
+# each EVERY-th; both count. What was cut must be right as far as it goes.
 #
 # long
 . "$(dirname "$0")/lib.sh"
