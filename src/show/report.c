@@ -16,16 +16,16 @@
 #include "show/answer.h"
 #include "show/command.h"
 #include "show/figures.h"
+#include "show/naming.h"
 #include "show/out.h"
 #include "show/stacks.h"
 #include "show/table.h"
 
 #define PLACES_SHOWN 20
 #define FRAMES_SHOWN 12
-#define WARNINGS_SHOWN 5
 #define TEXT_BYTES 256
 
-enum { OPT_BY, OPT_LIMIT, OPT_FRAMES, OPT_TEMPORARY, OPT_JSON };
+enum { OPT_BY, OPT_LIMIT, OPT_FRAMES, OPT_TEMPORARY, OPT_JSON, OPT_NAMING, OPT_END = OPT_NAMING + HT_NAMING_OPTIONS };
 
 static const struct ht_option options[] = {
 	[OPT_BY] = { "by", 0, "MEASURE", "leaked (default), peak, allocated, calls or temporary" },
@@ -34,7 +34,8 @@ static const struct ht_option options[] = {
 	[OPT_TEMPORARY] = { "temporary", 0, "TIME",
 			    "also temporary: freed within this time (ns, us, ms or s, as in 100us)" },
 	[OPT_JSON] = { "json", 0, NULL, "one object: the totals, and the places with their whole stacks" },
-	{ 0 },
+	HT_NAMING_AT(OPT_NAMING),
+	[OPT_END] = { 0 },
 };
 
 struct report {
@@ -314,13 +315,12 @@ static void print_json(struct report *r)
 
 /* ---- the answer -------------------------------------------------------------------------------------------- */
 
-static int answer(struct report *r, struct ht_err *err)
+static int answer(struct report *r, const struct ht_given *given, struct ht_err *err)
 {
-	struct ht_symbols_options symbols = { 0 };
-	int rc = ht_sites_take(r->model, &r->sums, &r->sites, err);
+	int rc = ht_naming_open(r->model, given, OPT_NAMING, &r->symbols, err);
 
 	if (!rc)
-		rc = ht_symbols_open(r->model, &symbols, &r->symbols, err);
+		rc = ht_sites_take(r->model, &r->sums, &r->sites, err);
 	if (!rc)
 		rc = ht_places_make(r->model, r->symbols, &r->sites, &r->places, err);
 	if (!rc)
@@ -330,21 +330,9 @@ static int answer(struct report *r, struct ht_err *err)
 	return rc;
 }
 
-/* Which files could not tell names: what is shown without is shown as module and offset. */
-static void warn_of_names(const struct report *r)
-{
-	const char *const *warning;
-	size_t count = ht_symbols_warnings(r->symbols, &warning);
-
-	for (size_t i = 0; i < count && i < WARNINGS_SHOWN; i++)
-		ht_warn(r->path, "%s", warning[i]);
-	if (count > WARNINGS_SHOWN)
-		ht_warn(r->path, "%zu files more could not tell names", count - WARNINGS_SHOWN);
-}
-
 static void print_answer(struct report *r, bool json)
 {
-	warn_of_names(r);
+	ht_naming_warn(r->path, r->symbols);
 	if (r->sites.other_calls)
 		ht_warn(r->path, "only the first process is shown; %" PRIu64 " calls are of others",
 			r->sites.other_calls);
@@ -369,7 +357,7 @@ static int run(const struct ht_given *given)
 		return status;
 	ht_answer_warn_of_losses(r.path, r.model);
 	status = ht_answer_status(r.model);
-	if (answer(&r, &err))
+	if (answer(&r, given, &err))
 		status = ht_complain(r.path, &err);
 	else
 		print_answer(&r, given->option[OPT_JSON]);
