@@ -18,6 +18,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,22 +27,19 @@
 
 static bool subscribe(int fd)
 {
-	struct {
-		struct nlmsghdr head;
-		struct cn_msg message;
-		enum proc_cn_mcast_op op;
-	} __attribute__((packed)) ask = {
-		.head = { .nlmsg_len = sizeof(ask), .nlmsg_type = NLMSG_DONE },
-		.message = { .id = { CN_IDX_PROC, CN_VAL_PROC }, .len = sizeof(ask.op) },
-		.op = PROC_CN_MCAST_LISTEN,
-	};
+	const enum proc_cn_mcast_op op = PROC_CN_MCAST_LISTEN;
+	const struct cn_msg message = { .id = { CN_IDX_PROC, CN_VAL_PROC }, .len = sizeof(op) };
+	const struct nlmsghdr head = { .nlmsg_len = NLMSG_LENGTH(sizeof(message) + sizeof(op)),
+				       .nlmsg_type = NLMSG_DONE };
+	struct iovec ask[] = { { (void *)&head, NLMSG_HDRLEN },
+			       { (void *)&message, sizeof(message) },
+			       { (void *)&op, sizeof(op) } };
 	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = CN_IDX_PROC };
 	int room = ROOM;
 
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)))
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
-	return !bind(fd, (struct sockaddr *)&address, sizeof(address)) &&
-	       send(fd, &ask, sizeof(ask), 0) == (ssize_t)sizeof(ask);
+	return !bind(fd, (struct sockaddr *)&address, sizeof(address)) && writev(fd, ask, 3) == (ssize_t)head.nlmsg_len;
 }
 
 /* The kernel answers a subscription with an event that carries its success; in a namespace of their own nobody answers. */

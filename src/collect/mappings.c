@@ -239,8 +239,10 @@ void ht_mappings_look(struct ht_mappings *m, uint64_t image)
 	for (size_t i = 0; i < m->count; i++)
 		m->known[i].seen = false;
 	now = read_maps(m, maps);
-	if (!now.count)
-		return; /* the process is ending */
+	if (!now.count) { /* the process is ending */
+		free(now.at);
+		return;
+	}
 	for (size_t i = 0; i < m->count; i++)
 		if (!m->known[i].seen)
 			tell(m, &m->known[i], HT_MODULE_UNMAPPED);

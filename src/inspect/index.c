@@ -34,7 +34,7 @@ static int grow(struct ht_index *x)
 	struct ht_index bigger = { .places = x->places ? x->places * 2 : FIRST_PLACES, .count = x->count };
 
 	if (!seed && getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != sizeof(seed))
-		seed = (uintptr_t)&bigger;
+		seed = (uintptr_t)x;
 	bigger.place = calloc(bigger.places, sizeof(*bigger.place));
 	if (!bigger.place)
 		return -1;

@@ -26,12 +26,12 @@ void ht_strings_fini(struct ht_strings *s)
 	*s = (struct ht_strings){ 0 };
 }
 
-static struct ht_strings_place *find(const struct ht_strings *s, uint64_t hash, struct ht_str bytes)
+static struct ht_strings_place *find(struct ht_strings_place *place, size_t places, uint64_t hash, struct ht_str bytes)
 {
-	size_t i = hash & (s->places - 1);
+	size_t i = hash & (places - 1);
 
-	for (;; i = (i + 1) & (s->places - 1)) {
-		struct ht_strings_place *p = &s->place[i];
+	for (;; i = (i + 1) & (places - 1)) {
+		struct ht_strings_place *p = &place[i];
 
 		if (!p->at || (p->hash == hash && p->len == bytes.len && !memcmp(p->at, bytes.at, bytes.len)))
 			return p;
@@ -40,18 +40,20 @@ static struct ht_strings_place *find(const struct ht_strings *s, uint64_t hash, 
 
 static bool grow(struct ht_strings *s)
 {
-	struct ht_strings bigger = *s;
+	size_t places = s->places ? s->places * 2 : FIRST_PLACES;
+	struct ht_strings_place *place = calloc(places, sizeof(*place));
 
-	bigger.places = s->places ? s->places * 2 : FIRST_PLACES;
-	bigger.place = calloc(bigger.places, sizeof(*bigger.place));
-	if (!bigger.place)
+	if (!place)
 		return false;
-	for (size_t i = 0; i < s->places; i++)
-		if (s->place[i].at)
-			*find(&bigger, s->place[i].hash, (struct ht_str){ s->place[i].at, s->place[i].len }) =
-				s->place[i];
+	for (size_t i = 0; i < s->places; i++) {
+		const struct ht_strings_place *old = &s->place[i];
+
+		if (old->at)
+			*find(place, places, old->hash, (struct ht_str){ old->at, old->len }) = *old;
+	}
 	free(s->place);
-	*s = bigger;
+	s->place = place;
+	s->places = places;
 	return true;
 }
 
@@ -63,7 +65,7 @@ const char *ht_strings_keep(struct ht_strings *s, struct ht_str bytes)
 
 	if (s->count * 2 >= s->places && !grow(s))
 		return NULL;
-	p = find(s, hash, bytes);
+	p = find(s->place, s->places, hash, bytes);
 	if (p->at)
 		return p->at;
 	copy = ht_arena_keep_text(&s->arena, bytes);
