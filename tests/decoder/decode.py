@@ -35,6 +35,8 @@ ZSTD = 1
 MASK = (1 << 64) - 1
 MASK32 = (1 << 32) - 1
 LOOK_AHEAD_ROWS = 1000  # [7]
+FUNCTION, STOP, CALLERS, DEEPEST = 1, 3, (0, 2, 4), 4096  # [5.5]
+REASONS = {1: "depth", 2: "no_unwind", 3: "bad_pointer", 4: "tree_full"}
 
 SESSION, IMAGE, MODULE, THREAD, CONTEXT, CLOCK, EVENTS, LOSS, ACCOUNT, END, INDEX = range(1, 12)
 PROCESS = 15
@@ -433,13 +435,21 @@ class Trace:
         return self.threads[number]["image"] if number in self.threads else 1
 
     def place(self, context):
-        """Function and caller of an event's context [5.5]."""
-        leaf = self.contexts.get(context)
-        if leaf is None or leaf["kind"] != 1:
-            return None, None
-        function = FUNCTIONS[leaf["pc"]] if leaf["pc"] < len(FUNCTIONS) else None
-        caller = self.contexts.get(leaf["parent"])
-        return function, hex(caller["pc"]) if caller and caller["kind"] in (0, 2, 4) else None
+        """Function, callers and what the stack lacks, of an event's context [5.5]."""
+        node = self.contexts.get(context)
+        if node is None or node["kind"] != FUNCTION:
+            return None, [], "unknown" if context else None
+        function = FUNCTIONS[node["pc"]] if node["pc"] < len(FUNCTIONS) else None
+        stack = []
+        while node["parent"]:
+            node = self.contexts.get(node["parent"])
+            if node is None or node["kind"] not in CALLERS:
+                reason = node["pc"] if node and node["kind"] == STOP else 0
+                return function, stack, REASONS.get(reason, "unknown")
+            if len(stack) == DEEPEST:
+                return function, stack, REASONS[1]
+            stack.append(hex(node["pc"]))
+        return function, stack, None
 
 
 class Clock:
@@ -620,7 +630,7 @@ class Replay:
         return block[0]
 
     def simple(self, stream, row, event, size, address):
-        function, caller = self.trace.place(row[3])
+        function, stack, cut = self.trace.place(row[3])
         return {
             "time_ns": self.trace.clock.time_ns(row[2]),
             "thread": stream.number,
@@ -630,11 +640,13 @@ class Replay:
             "size": size,
             "address": None if address is None else hex(address),
             "source": row[6] >> 4,
-            "caller": caller,
+            "caller": stack[0] if stack else None,
+            "stack": stack,
+            "stack_cut": cut,
         }
 
     def realloc(self, stream, row, begin):
-        function, caller = self.trace.place(row[3])
+        function, stack, cut = self.trace.place(row[3])
         old, old_size = begin or (None, None)
         return {
             "time_ns": self.trace.clock.time_ns(row[2]),
@@ -649,7 +661,9 @@ class Replay:
             "new_address": hex(row[4]) if row[1] == REALLOC_END else None,
             "new_size": row[5],
             "failed": row[1] == REALLOC_FAILED,
-            "caller": caller,
+            "caller": stack[0] if stack else None,
+            "stack": stack,
+            "stack_cut": cut,
         }
 
 

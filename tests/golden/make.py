@@ -167,19 +167,20 @@ class Writer:
 
 # ---- answers ----
 
+# The function, the callers from the innermost outwards, and why there are no more of them.
 PLACES = {
-    M: ("malloc", "0x401000"),
-    F: ("free", "0x401000"),
-    R: ("realloc", None),
-    C: ("calloc", "0x7fff12345678"),
-    N: ("new", None),
-    D: ("delete[](align, nothrow)", "0x55"),
-    0: (None, None),
+    M: ("malloc", ["0x401000"], None),
+    F: ("free", ["0x401000"], None),
+    R: ("realloc", [], None),
+    C: ("calloc", ["0x7fff12345678"], "no_unwind"),
+    N: ("new", [], "no_unwind"),
+    D: ("delete[](align, nothrow)", ["0x55"], None),
+    0: (None, [], None),
 }
 
 
-def simple(event, time, thread, context, heap, size, address, source):
-    function, caller = PLACES[context]
+def simple(event, time, thread, context, heap, size, address, source, places=PLACES):
+    function, stack, cut = places[context]
     return {
         "time_ns": time,
         "thread": thread,
@@ -189,7 +190,9 @@ def simple(event, time, thread, context, heap, size, address, source):
         "size": size,
         "address": address,
         "source": source,
-        "caller": caller,
+        "caller": stack[0] if stack else None,
+        "stack": stack,
+        "stack_cut": cut,
     }
 
 
@@ -217,6 +220,8 @@ def realloc(begin, time, thread, old, new, heap=None, source=0, failed=False):
         "new_size": new[1],
         "failed": failed,
         "caller": None,
+        "stack": [],
+        "stack_cut": None,
     }
 
 
@@ -496,6 +501,66 @@ def damaged():
     return w, script, verify((7, 7, 0, 0, 0), threads, False, damaged=7, missing=2), info(4, 0, 0, 1)
 
 
+def stacks():
+    """Stacks of many frames that share their outer ends, every way to end one early, and numbers that lead nowhere."""
+    main, outer, inner, jit, signal = 11, 12, 13, 14, 15
+    nodes = (
+        (main, 0, 0, 1, 0x401000),
+        (outer, main, 0, 1, 0x402000),
+        (inner, outer, 4, 2, 0x7F0000001234),  # found by a frame pointer
+        (jit, inner, 0, 0, 0xFFFFFFFF00000001),
+        (signal, outer, 2, 1, 0x402055),
+        (16, 0, 3, 0, 1),
+        (17, 0, 3, 0, 3),
+        (18, 0, 3, 0, 4),
+        (19, 0, 3, 0, 9),  # a reason that does not exist yet
+        (20, 16, 0, 1, 0x403000),
+        (21, 17, 0, 1, 0x404000),
+        (22, 77, 0, 1, 0x405000),  # 77 is nowhere
+        (23, M, 0, 1, 0x406000),  # a function cannot call from the middle of a stack
+        (24, 0, 7, 0, 0x407000),  # nor is there a kind 7
+        (30, jit, 1, 0, 1),
+        (31, inner, 1, 0, 1),
+        (32, signal, 1, 0, 2),
+        (33, 20, 1, 0, 1),
+        (34, 21, 1, 0, 1),
+        (35, 18, 1, 0, 1),
+        (36, 19, 1, 0, 1),
+        (37, 22, 1, 0, 1),
+        (38, 23, 1, 0, 1),
+        (39, 24, 1, 0, 1),
+        (40, main, 1, 0, 99),  # a function without a name
+    )
+    deep = ["0x7f0000001234", "0x402000", "0x401000"]
+    places = {
+        30: ("malloc", ["0xffffffff00000001"] + deep, None),
+        31: ("malloc", deep, None),
+        32: ("calloc", ["0x402055", "0x402000", "0x401000"], None),
+        33: ("malloc", ["0x403000"], "depth"),
+        34: ("malloc", ["0x404000"], "bad_pointer"),
+        35: ("malloc", [], "tree_full"),
+        36: ("malloc", [], "unknown"),
+        37: ("malloc", ["0x405000"], "unknown"),
+        38: ("malloc", ["0x406000"], "unknown"),
+        39: ("malloc", [], "unknown"),
+        40: (None, ["0x401000"], None),
+        inner: (None, [], "unknown"),  # not a function
+        1234: (None, [], "unknown"),
+    }
+    w = Writer()
+    w.opening(0, ((0, 0),), ((1, 42, b"main"),))
+    w.contexts(nodes)
+    w.events(1, 0, *((ALLOC, 10 + i, context, 0x1000 + 16 * i, 8, 1, 0) for i, context in enumerate(places)))
+    w.records(ACCOUNT, (1, 90, 13, 13, 0, 0, 0, 0))
+    w.footer(90, 13)
+    script = [
+        simple("alloc", 10 + i, 1, context, "main", 8, hex(0x1000 + 16 * i), 0, places)
+        for i, context in enumerate(places)
+    ]
+    threads = [(1, 42, "main", 13, 13, 0, 0, 0)]
+    return w, script, verify((13, 13, 0, 0, 0), threads, True), info(13, 0, 0, 1, contexts=35)
+
+
 TRACES = {
     "clean": clean,
     "every": every,
@@ -505,6 +570,7 @@ TRACES = {
     "unfinished": unfinished,
     "truncated": truncated,
     "damaged": damaged,
+    "stacks": stacks,
 }
 
 
