@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 
+#include "inspect/arena.h"
 #include "util/err.h"
 
 #define HT_VERSION "0.1.0"
@@ -37,10 +38,16 @@ struct ht_option {
 	const char *says;
 };
 
+struct ht_given_option {
+	int option; /* its place in the record's options */
+	const char *value;
+};
+
 struct ht_given {
-	const char
-		*option[HT_OPTIONS_MAX]; /* by place in the record's options; NULL: not given; "": a switch that was */
-	char **word;                     /* ends with NULL */
+	const char *option
+		[HT_OPTIONS_MAX]; /* by place in the record's options; NULL: not given; "": a switch that was; the last one */
+	HT_LIST(struct ht_given_option) each; /* in the order of the command line: some may be given several times */
+	char **word;                          /* ends with NULL */
 	int words;
 };
 

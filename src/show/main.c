@@ -7,6 +7,7 @@
  * A wrong command line is answered here, in one line, with the exit status of the command's record.
  */
 #include <getopt.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "show/command.h"
@@ -62,34 +63,59 @@ static int usage(const struct ht_command *command, const char *what, const char 
 	return ht_complain_as(status, word, &err);
 }
 
-static int run_command(const struct ht_command *command, int argc, char **argv)
+static int no_memory(void)
+{
+	struct ht_err err;
+
+	ht_err_sys(&err, "no memory for the command line");
+	return ht_complain(NULL, &err);
+}
+
+/* 0: *given holds all of it. Else the exit status plus 1: --help was asked for, or a line went to stderr. */
+static int read_line(const struct ht_command *command, int argc, char **argv, struct ht_given *given)
 {
 	struct option longs[HT_OPTIONS_MAX + 2] = { 0 };
 	char shorts[2 * HT_OPTIONS_MAX + 3];
-	struct ht_given given = { 0 };
 	int got;
 
 	fill_tables(command, longs, shorts);
 	opterr = 0;
 	while ((got = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		struct ht_given_option *new;
+
 		if (got == HELP) {
 			ht_help_print(command);
-			return ht_out_finish(HT_STATUS_OK);
+			return 1 + HT_STATUS_OK;
 		}
 		if (got == ':')
-			return usage(command, "this option needs a value", argv[optind - 1]);
+			return 1 + usage(command, "this option needs a value", argv[optind - 1]);
 		if (got == '?')
-			return usage(command, optopt >= FIRST_LONG ? "this option takes no value" : "no such option",
-				     argv[optind - 1]);
-		given.option[place_of(command, got)] = optarg ? optarg : "";
+			return 1 + usage(command,
+					 optopt >= FIRST_LONG ? "this option takes no value" : "no such option",
+					 argv[optind - 1]);
+		new = HT_LIST_ADD(&given->each);
+		if (!new)
+			return 1 + no_memory();
+		*new = (struct ht_given_option){ place_of(command, got), optarg ? optarg : "" };
+		given->option[new->option] = new->value;
 	}
-	given.word = argv + optind;
-	given.words = argc - optind;
-	if (given.words < command->least)
-		return usage(command, "something is missing on the command line", command->name);
-	if (command->most >= 0 && given.words > command->most)
-		return usage(command, "one word too many", given.word[command->most]);
-	return ht_out_finish(command->run(&given));
+	given->word = argv + optind;
+	given->words = argc - optind;
+	if (given->words < command->least)
+		return 1 + usage(command, "something is missing on the command line", command->name);
+	if (command->most >= 0 && given->words > command->most)
+		return 1 + usage(command, "one word too many", given->word[command->most]);
+	return 0;
+}
+
+static int run_command(const struct ht_command *command, int argc, char **argv)
+{
+	struct ht_given given = { 0 };
+	int done = read_line(command, argc, argv, &given);
+	int status = done ? done - 1 : command->run(&given);
+
+	free(given.each.at);
+	return ht_out_finish(status);
 }
 
 int main(int argc, char **argv)

@@ -16,6 +16,7 @@
 #include "inspect/gist.h"
 #include "show/command.h"
 #include "show/figures.h"
+#include "util/quantity.h"
 
 #define REPLAYED_CALLS_MAX 1000000u /* more would keep the user waiting */
 #define WORD_BYTES (4 * sizeof(((struct ht_recording_result *)NULL)->output) + sizeof("$''"))
@@ -46,19 +47,11 @@ static bool progress_shown;
 
 static int parse_size(const char *word, uint64_t *ret, struct ht_err *err)
 {
-	static const char units[] = "KMGT";
-	char *end;
-	unsigned long long n = strtoull(word, &end, 10);
-	const char *unit = *end ? strchr(units, *end & ~0x20) : NULL;
-	unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
-
-	if (word[0] < '0' || word[0] > '9' || (*end && (!unit || end[1])) || n > UINT64_MAX >> shift)
-		return ht_err_set(err, HT_EUSAGE,
-				  "--max-file=%s: not a size; write a number with K, M or G, as in 500M", word);
-	if (n << shift < HT_RECORDING_FILE_LEAST)
+	if (ht_quantity_bytes(word, ret, err))
+		return ht_err_set(err, HT_EUSAGE, "--max-file=%s", err->text);
+	if (*ret < HT_RECORDING_FILE_LEAST)
 		return ht_err_set(err, HT_EUSAGE, "--max-file=%s: too small; the least is %uK", word,
 				  HT_RECORDING_FILE_LEAST >> 10);
-	*ret = n << shift;
 	return 0;
 }
 

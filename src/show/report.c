@@ -20,6 +20,7 @@
 #include "show/out.h"
 #include "show/stacks.h"
 #include "show/table.h"
+#include "util/quantity.h"
 
 #define PLACES_SHOWN 20
 #define FRAMES_SHOWN 12
@@ -76,22 +77,9 @@ static int parse_limit(const char *option, const char *word, size_t *ret, struct
 
 static int parse_time(const char *word, uint64_t *ret_ns, struct ht_err *err)
 {
-	static const struct {
-		const char *name;
-		uint64_t ns;
-	} units[] = { { "ns", 1 }, { "us", 1000 }, { "ms", 1000000 }, { "s", 1000000000 } };
-	char *unit;
-	unsigned long long n = strtoull(word, &unit, 10);
-
-	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
-		if (strcmp(unit, units[i].name) || word[0] < '0' || word[0] > '9' || !n || n > INT64_MAX / units[i].ns)
-			continue;
-		*ret_ns = n * units[i].ns;
-		return 0;
-	}
-	return ht_err_set(err, HT_EUSAGE,
-			  "--temporary=%s: not a time; write a whole number above 0 with ns, us, ms or s, as in 100us",
-			  word);
+	if (ht_quantity_ns(word, ret_ns, err))
+		return ht_err_set(err, HT_EUSAGE, "--temporary=%s", err->text);
+	return *ret_ns ? 0 : ht_err_set(err, HT_EUSAGE, "--temporary=%s: not a time above 0", word);
 }
 
 static int read_options(const struct ht_given *given, struct report *r, struct ht_err *err)

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* quantity.c -- reads amounts, strictly
+ *
+ * quantity.h has the forms. strtod() alone would take "inf", "nan", "0x1p3" and leading blanks: the characters are looked at first.
+ */
+#include "util/quantity.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXACT_MOST 9007199254740992.0 /* 2^53: up to here a double is a whole number */
+
+static bool begins_with_digit(const char *word)
+{
+	return word[0] >= '0' && word[0] <= '9';
+}
+
+int ht_quantity_bytes(const char *word, uint64_t *ret, struct ht_err *err)
+{
+	static const char units[] = "KMGT";
+	char *end;
+	unsigned long long n;
+	const char *unit;
+	unsigned shift;
+
+	errno = 0;
+	n = strtoull(word, &end, 10);
+	unit = *end & ~0x20 ? strchr(units, *end & ~0x20) : NULL; /* a blank would be the NUL of units */
+	shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+	if (!begins_with_digit(word) || errno || (*end && (!unit || end[1])) || n > UINT64_MAX >> shift)
+		return ht_err_set(err, HT_EUSAGE, "%s: not a size; write a number with K, M or G, as in 500M", word);
+	*ret = n << shift;
+	return 0;
+}
+
+int ht_quantity_ns(const char *word, uint64_t *ret, struct ht_err *err)
+{
+	static const struct {
+		const char *name;
+		uint64_t ns;
+	} units[] = { { "ns", 1 }, { "us", 1000 }, { "ms", 1000000 }, { "s", 1000000000 } };
+	char *unit;
+	unsigned long long n = strtoull(word, &unit, 10);
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
+		if (strcmp(unit, units[i].name) || !begins_with_digit(word) || n > INT64_MAX / units[i].ns)
+			continue;
+		*ret = n * units[i].ns;
+		return 0;
+	}
+	return ht_err_set(err, HT_EUSAGE, "%s: not a time; write a whole number with ns, us, ms or s, as in 100us",
+			  word);
+}
+
+/* A number in digits, with a point or an exponent, and nothing but `tail` behind it. */
+static bool read_decimal(const char *word, const char *tail, double *ret)
+{
+	size_t len = strspn(word, "0123456789.eE+-");
+	char *end;
+
+	if (!begins_with_digit(word) || strcmp(word + len, tail))
+		return false;
+	*ret = strtod(word, &end);
+	return end == word + len && isfinite(*ret);
+}
+
+int ht_quantity_count(const char *word, uint64_t *ret, struct ht_err *err)
+{
+	double n;
+
+	if (!read_decimal(word, "", &n) || n > EXACT_MOST || n != (double)(uint64_t)n)
+		return ht_err_set(err, HT_EUSAGE, "%s: not a count; write a whole number, as in 1000 or 1e6", word);
+	*ret = (uint64_t)n;
+	return 0;
+}
+
+bool ht_quantity_is_share(const char *word)
+{
+	size_t len = strlen(word);
+
+	return len && word[len - 1] == '%';
+}
+
+int ht_quantity_share(const char *word, uint64_t *ret, struct ht_err *err)
+{
+	double percent;
+
+	if (!read_decimal(word, "%", &percent) || percent > EXACT_MOST / HT_SHARE_WHOLE)
+		return ht_err_set(err, HT_EUSAGE, "%s: not a share; write a number with %%, as in 5%%", word);
+	*ret = (uint64_t)(percent * (HT_SHARE_WHOLE / 100) + 0.5);
+	return 0;
+}
