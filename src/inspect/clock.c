@@ -84,3 +84,18 @@ uint64_t ht_clock_time_ns(struct ht_clock *c, uint64_t ticks)
 		return 0;
 	return ns > UINT64_MAX ? UINT64_MAX : (uint64_t)ns;
 }
+
+uint64_t ht_clock_ticks_at(struct ht_clock *c, uint64_t time_ns)
+{
+	uint64_t from = 0, to = UINT64_MAX;
+
+	while (from < to) {
+		uint64_t middle = from + (to - from) / 2;
+
+		if (ht_clock_time_ns(c, middle) < time_ns)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from;
+}

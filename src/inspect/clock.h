@@ -39,4 +39,7 @@ __int128 ht_clock_ns(struct ht_clock *c, uint64_t ticks);
 /* Nanoseconds since the start of the session, at least 0. */
 uint64_t ht_clock_time_ns(struct ht_clock *c, uint64_t ticks);
 
+/* The lowest ticks whose time is not below `time_ns`; UINT64_MAX if there are none. */
+uint64_t ht_clock_ticks_at(struct ht_clock *c, uint64_t time_ns);
+
 #endif

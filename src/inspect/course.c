@@ -17,27 +17,11 @@ struct walk {
 	struct ht_first_process first;
 };
 
-/* The lowest ticks whose time is not below ns; UINT64_MAX if there are none. */
-static uint64_t ticks_at(struct ht_model *t, uint64_t ns)
-{
-	uint64_t from = 0, to = UINT64_MAX;
-
-	while (from < to) {
-		uint64_t middle = from + (to - from) / 2;
-
-		if (ht_clock_time_ns(&t->clock, middle) < ns)
-			from = middle + 1;
-		else
-			to = middle;
-	}
-	return from;
-}
-
 static void set_end(struct walk *w)
 {
 	bool last = w->at + 1 == w->course->points;
 
-	w->end_ticks = last ? UINT64_MAX : ticks_at(w->model, (w->at + 1) * w->course->step_ns);
+	w->end_ticks = last ? UINT64_MAX : ht_clock_ticks_at(&w->model->clock, (w->at + 1) * w->course->step_ns);
 }
 
 static void note_live(struct walk *w)

@@ -26,13 +26,15 @@ static int set_apart(struct ht_model *t, struct ht_sites *sites, struct ht_err *
 
 int ht_gist_take(const char *path, struct ht_gist *ret, struct ht_err *err)
 {
-	struct ht_sites_options o = { 0 };
+	struct ht_filter everything;
+	struct ht_sites_options o = { .filter = &everything };
 	struct ht_sites sites = { 0 };
 	struct ht_model *t;
 	int rc = ht_model_open(path, &t, err);
 
 	if (rc)
 		return rc;
+	ht_filter_init(&everything);
 	if (ht_model_broken(t))
 		rc = ht_err_set(err, HT_EDAMAGED, "the trace is damaged or incomplete");
 	if (!rc)

@@ -14,6 +14,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "inspect/allocator.h"
+
 /* The frames of one address: frames[chain[from .. from + count)], innermost first. */
 struct chain {
 	uint32_t from, count;
@@ -207,49 +209,13 @@ static int node_of(struct folding *f, uint64_t image, uint32_t context, uint32_t
 	return 0;
 }
 
-/* ---- what is left out -------------------------------------------------------------------------------------- */
+/* ---- sites ------------------------------------------------------------------------------------------------- */
 
-static const char *base_of(const char *path)
+static bool is_allocator(const struct folding *f, uint64_t image, uint32_t node)
 {
-	const char *slash = path ? strrchr(path, '/') : NULL;
+	const struct ht_place_frame *frame = &f->places->frames.at[f->places->nodes.at[node].frame];
 
-	return slash ? slash + 1 : path;
-}
-
-static bool is_allocator_function(const char *name)
-{
-	static const char *const names[] = {
-		"malloc",        "calloc",         "realloc",         "reallocarray",  "posix_memalign",
-		"aligned_alloc", "memalign",       "valloc",          "pvalloc",       "__libc_malloc",
-		"__libc_calloc", "__libc_realloc", "__libc_memalign", "__libc_valloc", "__libc_pvalloc",
-	};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (!strcmp(name, names[i]))
-			return true;
-	return !strncmp(name, "operator new", strlen("operator new"));
-}
-
-/* A frame that tells nobody who wanted the memory. */
-static bool is_allocator(const struct folding *f, uint64_t image, const struct ht_place_frame *frame)
-{
-	const char *module = base_of(frame->module);
-
-	if (frame->function && is_allocator_function(frame->function))
-		return true;
-	if (!module || !strncmp(module, "libc.", 5))
-		return false;
-	if (!strcmp(module, "libheaptap-agent.so"))
-		return true;
-	for (size_t i = 0; i < f->model->images.count; i++) {
-		const struct ht_meta_image *m = &f->model->images.at[i];
-		size_t len = strlen(module);
-
-		if (m->image == image && m->allocator.len > len && m->allocator.at[m->allocator.len - len - 1] == '/' &&
-		    !memcmp(m->allocator.at + m->allocator.len - len, module, len))
-			return true;
-	}
-	return false;
+	return ht_allocator_owns(f->model, image, frame->function, frame->module);
 }
 
 static int fold_site(struct folding *f, const struct ht_site *site, uint32_t *ret)
@@ -264,7 +230,7 @@ static int fold_site(struct folding *f, const struct ht_site *site, uint32_t *re
 	if (node_of(f, site->image, n->parent, &node))
 		return HT_ESYSTEM;
 	*ret = node;
-	while (!ht_place_is_root(node) && is_allocator(f, site->image, &p->frames.at[p->nodes.at[node].frame]))
+	while (!ht_place_is_root(node) && is_allocator(f, site->image, node))
 		node = p->nodes.at[node].parent;
 	if (!ht_place_is_root(node))
 		*ret = node;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sites.c -- adds every event up where its block was born
+/* sites.c -- adds every block up where it was born
  *
  * sites.h says what is added up and how the peak stays exact. Sites are found by hash; the list keeps the order in which
- * they first allocated, so equal traces give equal answers.
+ * they first counted, so equal traces give equal answers.
  */
 #include "inspect/sites.h"
 
@@ -11,14 +11,35 @@
 struct pass {
 	struct ht_model *model;
 	const struct ht_sites_options *options;
+	struct ht_filter *filter;
+	bool restricts, restricts_life, entered; /* entered: the window */
+	uint64_t now_ticks;
 	struct ht_sites *sites;
 	struct ht_first_process first;
 };
 
-static struct ht_site *site_of(struct pass *p, uint64_t image, uint32_t context, struct ht_err *err)
+uint32_t ht_sites_size_class(uint64_t size)
+{
+	return size < 2 ? (uint32_t)size : 65 - (uint32_t)__builtin_clzll(size - 1);
+}
+
+static uint32_t part_of(const struct pass *p, const struct ht_filter_block *b)
+{
+	switch (p->options->split) {
+	case HT_SPLIT_THREAD:
+		return b->stream;
+	case HT_SPLIT_SIZE:
+		return ht_sites_size_class(b->size);
+	default:
+		return 0;
+	}
+}
+
+static struct ht_site *site_of(struct pass *p, const struct ht_filter_block *b, struct ht_err *err)
 {
 	struct ht_sites *s = p->sites;
-	uint32_t *number = ht_index_at(&s->by_context, image, context);
+	uint64_t image = p->model->streams.at[b->stream].image;
+	uint32_t part = part_of(p, b), *number = ht_index_at(&s->by_context, image << 32 | part, b->context);
 	struct ht_site *new;
 
 	if (number && *number)
@@ -29,23 +50,28 @@ static struct ht_site *site_of(struct pass *p, uint64_t image, uint32_t context,
 		return NULL;
 	}
 	new->image = image;
-	new->context = context;
+	new->context = b->context;
+	new->part = part;
 	*number = (uint32_t)s->list.count;
 	return new;
 }
 
 /* ---- sums -------------------------------------------------------------------------------------------------- */
 
-static void add(struct ht_tally *t, uint64_t bytes)
+static void add(struct ht_tally *site, struct ht_tally *whole, uint64_t bytes)
 {
-	t->bytes += bytes;
-	t->count++;
+	site->bytes += bytes;
+	site->count++;
+	whole->bytes += bytes;
+	whole->count++;
 }
 
-static void take(struct ht_tally *t, uint64_t bytes)
+static void take(struct ht_tally *site, struct ht_tally *whole, uint64_t bytes)
 {
-	t->bytes -= bytes;
-	t->count--;
+	site->bytes -= bytes;
+	site->count--;
+	whole->bytes -= bytes;
+	whole->count--;
 }
 
 /* To be called before `live` changes. */
@@ -57,77 +83,164 @@ static void keep_peak(struct ht_site *s, const struct ht_totals *whole)
 	s->epoch = whole->epoch;
 }
 
-static void born(struct pass *p, struct ht_site *site, uint64_t size, uint64_t ticks)
+static void set_peak(struct ht_totals *whole, uint64_t ticks)
 {
-	struct ht_totals *whole = &p->sites->totals;
-
-	keep_peak(site, whole);
-	add(&site->live, size);
-	add(&whole->live, size);
-	if (whole->live.bytes <= whole->peak.bytes)
-		return;
 	whole->peak = whole->live;
 	whole->peak_ticks = ticks;
 	whole->epoch++;
 }
 
-static int died(struct pass *p, const struct ht_live_block *b, struct ht_site **ret, struct ht_err *err)
+/* What is live when the window opens is its first height. */
+static void look_at_time(struct pass *p, uint64_t ticks)
 {
-	struct ht_site *site = site_of(p, p->model->streams.at[b->stream].image, b->context, err);
+	p->now_ticks = ticks;
+	if (p->entered || ticks < p->filter->from_ticks)
+		return;
+	p->entered = true;
+	if (p->sites->totals.live.count)
+		set_peak(&p->sites->totals, p->filter->from_ticks);
+}
 
+static void grow_live(struct pass *p, struct ht_site *site, uint64_t size, uint64_t ticks)
+{
+	struct ht_totals *whole = &p->sites->totals;
+
+	keep_peak(site, whole);
+	add(&site->live, &whole->live, size);
+	if (whole->live.bytes > whole->peak.bytes && !ht_filter_side(p->filter, ticks))
+		set_peak(whole, ticks);
+}
+
+static void count_call(struct pass *p, struct ht_site *site, bool failed, bool realloc)
+{
+	site->calls++;
+	p->sites->totals.calls++;
+	p->sites->totals.failed += failed;
+	p->sites->totals.reallocs += realloc;
+}
+
+/* ---- a block's end ----------------------------------------------------------------------------------------- */
+
+static struct ht_filter_block seen(const struct ht_live_block *b)
+{
+	return (struct ht_filter_block){ b->stream, b->context, b->size };
+}
+
+static uint64_t lifetime_ns(const struct pass *p, const struct ht_live_block *b, uint64_t end_ticks)
+{
+	__int128 ns = ht_clock_ns(&p->model->clock, end_ticks) - ht_clock_ns(&p->model->clock, b->born_ticks);
+
+	return ns > 0 ? (uint64_t)ns : 0;
+}
+
+/* `kept`: until the recording ended. */
+static void classify(struct pass *p, struct ht_site *site, const struct ht_live_block *b, uint64_t end_ticks, bool kept)
+{
+	struct ht_totals *whole = &p->sites->totals;
+	int born = ht_filter_side(p->filter, b->born_ticks);
+	int ended = kept ? 1 : ht_filter_side(p->filter, end_ticks);
+	enum ht_nature n = born ? (ended ? HT_AOFO : HT_AOFI) : (ended ? HT_AIFO : HT_AIFI);
+
+	if (born > 0 || ended < 0)
+		return;
+	add(&site->nature[n], &whole->nature[n], b->size);
+	if (born < 0)
+		return;
+	if (p->restricts_life) {
+		count_call(p, site, false, false);
+		add(&site->allocated, &whole->allocated, b->size);
+	}
+	if (!kept)
+		return;
+	if (!p->options->late_ticks || b->born_ticks < p->options->late_ticks) {
+		add(&site->leaked, &whole->leaked, b->size);
+	} else {
+		whole->late.bytes += b->size;
+		whole->late.count++;
+	}
+}
+
+/* The site of a block that passes, or NULL if it does not: < 0 if memory ran out. */
+static int end_block(struct pass *p, const struct ht_live_block *b, uint64_t end_ticks, bool kept, struct ht_site **ret,
+		     struct ht_err *err)
+{
+	struct ht_filter_block shown = seen(b);
+	struct ht_site *site;
+	int passes = p->restricts ? ht_filter_again(p->filter, &shown, err) : 1;
+
+	*ret = NULL;
+	if (passes <= 0)
+		return passes;
+	if (p->restricts_life && !ht_filter_life(p->filter, lifetime_ns(p, b, end_ticks), !kept))
+		return 0;
+	site = site_of(p, &shown, err);
 	if (!site)
 		return HT_ESYSTEM;
-	keep_peak(site, &p->sites->totals);
-	take(&site->live, b->size);
-	take(&p->sites->totals.live, b->size);
+	if (!p->restricts_life) {
+		keep_peak(site, &p->sites->totals);
+		take(&site->live, &p->sites->totals.live, b->size);
+	}
+	classify(p, site, b, end_ticks, kept);
 	*ret = site;
 	return 0;
 }
 
 /* ---- events ------------------------------------------------------------------------------------------------ */
 
+/* A realloc that began has two rows, and the event has the number of the second one. */
+static uint64_t rows_of(const struct ht_event *e)
+{
+	return e->kind == HT_EVENT_REALLOC && e->has_old ? 2 : 1;
+}
+
 static bool is_temporary(const struct pass *p, const struct ht_event *e)
 {
 	const struct ht_live_block *b = e->block;
 
-	if (&p->model->streams.at[b->stream] == e->stream && e->seq == b->born_seq + 1)
+	if (ht_filter_side(p->filter, b->born_ticks) || ht_filter_side(p->filter, e->ticks))
+		return false;
+	if (&p->model->streams.at[b->stream] == e->stream && e->seq == b->born_seq + rows_of(e))
 		return true;
-	return p->options->temporary_ns &&
-	       ht_clock_ns(&p->model->clock, e->ticks) - ht_clock_ns(&p->model->clock, b->born_ticks) <=
-		       (__int128)p->options->temporary_ns;
+	return p->options->temporary_ns && lifetime_ns(p, b, e->ticks) <= p->options->temporary_ns;
 }
 
 static int take_release(struct pass *p, const struct ht_event *e, struct ht_err *err)
 {
-	struct ht_site *site;
-	int rc = e->block ? died(p, e->block, &site, err) : 0;
+	bool is_free = e->kind == HT_EVENT_FREE, freed = is_free || !e->has_address;
+	struct ht_site *site = NULL;
+	int rc = e->block ? end_block(p, e->block, e->ticks, false, &site, err) : 0;
 
-	if (rc || !e->block || e->kind != HT_EVENT_FREE || !is_temporary(p, e))
+	if (rc)
 		return rc;
-	add(&site->temporary, e->block->size);
-	add(&p->sites->totals.temporary, e->block->size);
+	if (is_free && !ht_filter_side(p->filter, e->ticks) && (site || (!e->block && !p->restricts)))
+		p->sites->totals.frees++;
+	if (site && freed && is_temporary(p, e))
+		add(&site->temporary, &p->sites->totals.temporary, e->block->size);
 	return 0;
 }
 
 static int take_birth(struct pass *p, const struct ht_event *e, struct ht_err *err)
 {
+	struct ht_filter_block b = { (uint32_t)(e->stream - p->model->streams.at), e->context, e->size };
 	struct ht_totals *whole = &p->sites->totals;
-	struct ht_site *site = site_of(p, e->stream->image, e->context, err);
+	struct ht_site *site;
+	bool counts = e->kind != HT_EVENT_EXISTING && !ht_filter_side(p->filter, e->ticks);
+	int passes = 1;
 
+	if (p->restricts)
+		passes = e->has_address ? ht_filter_birth(p->filter, &b, err) : ht_filter_again(p->filter, &b, err);
+	if (passes <= 0 || p->restricts_life)
+		return passes < 0 ? passes : 0;
+	site = site_of(p, &b, err);
 	if (!site)
 		return HT_ESYSTEM;
-	if (e->kind != HT_EVENT_EXISTING) {
-		site->calls++;
-		whole->calls++;
-		whole->failed += e->failed;
-	}
+	if (counts)
+		count_call(p, site, e->failed, e->kind == HT_EVENT_REALLOC);
 	if (!e->has_address)
 		return 0;
-	if (e->kind != HT_EVENT_EXISTING) {
-		add(&site->allocated, e->size);
-		add(&whole->allocated, e->size);
-	}
-	born(p, site, e->size, e->ticks);
+	if (counts)
+		add(&site->allocated, &whole->allocated, e->size);
+	grow_live(p, site, e->size, e->ticks);
 	return 0;
 }
 
@@ -140,35 +253,36 @@ static int take_event(void *state, const struct ht_event *e, struct ht_err *err)
 		p->sites->other_calls++;
 		return 0;
 	}
-	if (e->kind == HT_EVENT_FREE) {
-		p->sites->totals.frees++;
-		return take_release(p, e, err);
-	}
-	if (e->kind == HT_EVENT_REALLOC && !e->failed)
+	look_at_time(p, e->ticks);
+	if (e->kind == HT_EVENT_FREE || (e->kind == HT_EVENT_REALLOC && !e->failed))
 		rc = take_release(p, e, err);
-	return rc ? rc : take_birth(p, e, err);
+	return rc || e->kind == HT_EVENT_FREE ? rc : take_birth(p, e, err);
 }
 
 static int take_left(void *state, const struct ht_live_block *b, enum ht_leaving why, struct ht_err *err)
 {
 	struct pass *p = state;
 	struct ht_site *site;
-	int rc;
 
 	if (!p->first.counts)
 		return 0;
-	rc = died(p, b, &site, err);
-	if (rc || why != HT_LEFT_AT_END)
-		return rc;
-	add(&site->leaked, b->size);
-	add(&p->sites->totals.leaked, b->size);
-	return 0;
+	if (why == HT_LEFT_AT_END && !p->entered)
+		look_at_time(p, p->filter->from_ticks);
+	return end_block(p, b, p->now_ticks, why == HT_LEFT_AT_END, &site, err);
 }
 
 int ht_sites_take(struct ht_model *t, const struct ht_sites_options *o, struct ht_sites *ret, struct ht_err *err)
 {
 	struct ht_sites sites = { 0 };
-	struct pass p = { .model = t, .options = o, .sites = &sites };
+	struct pass p = {
+		.model = t,
+		.options = o,
+		.filter = o->filter,
+		.restricts = ht_filter_restricts(o->filter),
+		.restricts_life = ht_filter_restricts_life(o->filter),
+		.entered = !o->filter->from_ticks,
+		.sites = &sites,
+	};
 	struct ht_observer observer = { .event = take_event, .state = &p, .left = take_left };
 	int rc = ht_replay_run(t, &observer, 1, &sites.history, err);
 

@@ -16,6 +16,7 @@
 #include "show/answer.h"
 #include "show/command.h"
 #include "show/figures.h"
+#include "show/filters.h"
 #include "show/naming.h"
 #include "show/out.h"
 #include "show/stacks.h"
@@ -26,7 +27,16 @@
 #define FRAMES_SHOWN 12
 #define TEXT_BYTES 256
 
-enum { OPT_BY, OPT_LIMIT, OPT_FRAMES, OPT_TEMPORARY, OPT_JSON, OPT_NAMING, OPT_END = OPT_NAMING + HT_NAMING_OPTIONS };
+enum {
+	OPT_BY,
+	OPT_LIMIT,
+	OPT_FRAMES,
+	OPT_TEMPORARY,
+	OPT_JSON,
+	OPT_FILTERS,
+	OPT_NAMING = OPT_FILTERS + HT_FILTER_AT,
+	OPT_END = OPT_NAMING + HT_NAMING_OPTIONS
+};
 
 static const struct ht_option options[] = {
 	[OPT_BY] = { "by", 0, "MEASURE", "leaked (default), peak, allocated, calls or temporary" },
@@ -35,6 +45,7 @@ static const struct ht_option options[] = {
 	[OPT_TEMPORARY] = { "temporary", 0, "TIME",
 			    "also temporary: freed within this time (ns, us, ms or s, as in 100us)" },
 	[OPT_JSON] = { "json", 0, NULL, "one object: the totals, and the places with their whole stacks" },
+	HT_FILTERS(OPT_FILTERS),
 	HT_NAMING_AT(OPT_NAMING),
 	[OPT_END] = { 0 },
 };
@@ -48,6 +59,7 @@ struct report {
 	struct ht_ranking ranking;
 	enum ht_measure by;
 	size_t most_places, most_frames;
+	struct ht_filter filter;
 	struct ht_sites_options sums;
 };
 
@@ -84,11 +96,12 @@ static int parse_time(const char *word, uint64_t *ret_ns, struct ht_err *err)
 
 static int read_options(const struct ht_given *given, struct report *r, struct ht_err *err)
 {
-	int rc = 0;
+	int rc = ht_filters_read(given, OPT_FILTERS, HT_FILTER_AT, &r->filter, err);
 
 	r->most_places = PLACES_SHOWN;
 	r->most_frames = FRAMES_SHOWN;
-	if (given->option[OPT_BY])
+	r->sums.filter = &r->filter;
+	if (!rc && given->option[OPT_BY])
 		rc = parse_measure(given->option[OPT_BY], &r->by, err);
 	if (!rc && given->option[OPT_LIMIT])
 		rc = parse_limit("-n", given->option[OPT_LIMIT], &r->most_places, err);
@@ -132,13 +145,11 @@ static void write_run(char *to, struct ht_model *m)
 		snprintf(to + used, TEXT_BYTES - (size_t)used, " were recorded, and then it ran on");
 }
 
-static void write_calls(char *to, const struct ht_model *m, const struct ht_totals *t)
+static void write_calls(char *to, const struct ht_totals *t)
 {
-	uint64_t reallocs = m->row_counts[HT_ROW_REALLOC_END] + m->row_counts[HT_ROW_REALLOC_FREED] +
-			    m->row_counts[HT_ROW_REALLOC_FAILED];
 	int used = snprintf(to, TEXT_BYTES,
 			    "%" PRIu64 ": %" PRIu64 " allocations, %" PRIu64 " reallocations, %" PRIu64 " frees",
-			    t->calls + t->frees, t->calls - reallocs, reallocs, t->frees);
+			    t->calls + t->frees, t->calls - t->reallocs, t->reallocs, t->frees);
 
 	if (t->failed)
 		snprintf(to + used, TEXT_BYTES - (size_t)used, "; %" PRIu64 " failed", t->failed);
@@ -178,7 +189,7 @@ static void print_summary(struct report *r)
 	memcpy(shown, summary_fields, sizeof(shown));
 	table.field = shown;
 	write_run(text[1], m);
-	write_calls(text[2], m, t);
+	write_calls(text[2], t);
 	write_tally(text[3], &t->allocated);
 	write_tally(text[4], &t->peak);
 	snprintf(text[4] + strlen(text[4]), TEXT_BYTES - strlen(text[4]), ", after %s",
@@ -261,25 +272,32 @@ static const struct ht_field total_fields[] = {
 	{ .name = "allocated_bytes" }, { .name = "allocated_count" }, { .name = "peak_bytes" },
 	{ .name = "peak_count" },      { .name = "peak_time_ns" },    { .name = "leaked_bytes" },
 	{ .name = "leaked_count" },    { .name = "runtime_bytes" },   { .name = "runtime_count" },
-	{ .name = "temporary_bytes" }, { .name = "temporary_count" }, { .name = "lost_calls" },
+	{ .name = "temporary_bytes" }, { .name = "temporary_count" }, { .name = "aifo_bytes" },
+	{ .name = "aifo_count" },      { .name = "aifi_bytes" },      { .name = "aifi_count" },
+	{ .name = "aofi_bytes" },      { .name = "aofi_count" },      { .name = "aofo_bytes" },
+	{ .name = "aofo_count" },      { .name = "lost_calls" },
 };
+
+static void add_tally(struct ht_table *to, bool known, const struct ht_tally *t)
+{
+	ht_table_add(to, ht_if(known, ht_number(t->bytes)));
+	ht_table_add(to, ht_if(known, ht_number(t->count)));
+}
 
 static void print_totals(struct report *r)
 {
 	const struct ht_totals *t = &r->sites.totals;
 	struct ht_table table = HT_TABLE(total_fields);
+	bool has_peak = !ht_filter_restricts_life(&r->filter);
 
-	ht_table_add(&table, ht_number(t->allocated.bytes));
-	ht_table_add(&table, ht_number(t->allocated.count));
-	ht_table_add(&table, ht_number(t->peak.bytes));
-	ht_table_add(&table, ht_number(t->peak.count));
-	ht_table_add(&table, ht_number(ht_clock_time_ns(&r->model->clock, t->peak_ticks)));
-	ht_table_add(&table, ht_number(t->leaked.bytes));
-	ht_table_add(&table, ht_number(t->leaked.count));
-	ht_table_add(&table, ht_number(t->runtime.bytes));
-	ht_table_add(&table, ht_number(t->runtime.count));
-	ht_table_add(&table, ht_number(t->temporary.bytes));
-	ht_table_add(&table, ht_number(t->temporary.count));
+	add_tally(&table, true, &t->allocated);
+	add_tally(&table, has_peak, &t->peak);
+	ht_table_add(&table, ht_if(has_peak, ht_number(ht_clock_time_ns(&r->model->clock, t->peak_ticks))));
+	add_tally(&table, true, &t->leaked);
+	add_tally(&table, true, &t->runtime);
+	add_tally(&table, true, &t->temporary);
+	for (int n = 0; n < HT_NATURES; n++)
+		add_tally(&table, true, &t->nature[n]);
 	ht_table_add(&table, ht_number(lost_calls(r->model)));
 	ht_table_json(&table, 0);
 	ht_table_fini(&table);
@@ -308,6 +326,8 @@ static int answer(struct report *r, const struct ht_given *given, struct ht_err 
 	int rc = ht_naming_open(r->model, given, OPT_NAMING, &r->symbols, err);
 
 	if (!rc)
+		rc = ht_filter_bind(&r->filter, r->model, r->symbols, err);
+	if (!rc)
 		rc = ht_sites_take(r->model, &r->sums, &r->sites, err);
 	if (!rc)
 		rc = ht_places_make(r->model, r->symbols, &r->sites, &r->places, err);
@@ -321,6 +341,7 @@ static int answer(struct report *r, const struct ht_given *given, struct ht_err 
 static void print_answer(struct report *r, bool json)
 {
 	ht_naming_warn(r->path, r->symbols);
+	ht_filters_warn(r->path, &r->filter);
 	if (r->sites.other_calls)
 		ht_warn(r->path, "only the first process is shown; %" PRIu64 " calls are of others",
 			r->sites.other_calls);
@@ -338,11 +359,15 @@ static int run(const struct ht_given *given)
 	struct ht_err err;
 	int status;
 
-	if (read_options(given, &r, &err))
+	if (read_options(given, &r, &err)) {
+		ht_filter_fini(&r.filter);
 		return ht_complain(NULL, &err);
+	}
 	status = ht_answer_open(r.path, &r.model);
-	if (status)
+	if (status) {
+		ht_filter_fini(&r.filter);
 		return status;
+	}
 	ht_answer_warn_of_losses(r.path, r.model);
 	status = ht_answer_status(r.model);
 	if (answer(&r, given, &err))
@@ -351,6 +376,7 @@ static int run(const struct ht_given *given)
 		print_answer(&r, given->option[OPT_JSON]);
 	ht_ranking_fini(&r.ranking);
 	ht_places_fini(&r.places);
+	ht_filter_fini(&r.filter);
 	ht_symbols_close(r.symbols);
 	ht_sites_fini(&r.sites);
 	ht_model_close(r.model);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DIGITS_MOST 18
 #define EXACT_MOST 9007199254740992.0 /* 2^53: up to here a double is a whole number */
 
 static bool begins_with_digit(const char *word)
@@ -35,22 +36,43 @@ int ht_quantity_bytes(const char *word, uint64_t *ret, struct ht_err *err)
 	return 0;
 }
 
+/* Takes ".5" as 5 of 10; digits beyond DIGITS_MOST are worth nothing. False: a point without digits. */
+static bool take_part(char **word, uint64_t *ret, uint64_t *of)
+{
+	size_t digits = 0;
+
+	*ret = 0;
+	*of = 1;
+	if (**word != '.')
+		return true;
+	for (++*word; **word >= '0' && **word <= '9'; ++*word)
+		if (digits++ < DIGITS_MOST) {
+			*ret = *ret * 10 + (uint64_t)(**word - '0');
+			*of *= 10;
+		}
+	return digits;
+}
+
+/* Times are copied from answers, to the last nanosecond: more than a double holds. So whole and part are read apart. */
 int ht_quantity_ns(const char *word, uint64_t *ret, struct ht_err *err)
 {
 	static const struct {
 		const char *name;
 		uint64_t ns;
-	} units[] = { { "ns", 1 }, { "us", 1000 }, { "ms", 1000000 }, { "s", 1000000000 } };
+	} units[] = { { "ns", 1 },         { "us", 1000 },         { "ms", 1000000 },
+		      { "s", 1000000000 }, { "min", 60000000000 }, { "h", 3600000000000 } };
 	char *unit;
 	unsigned long long n = strtoull(word, &unit, 10);
+	uint64_t part, of;
+	bool is_number = begins_with_digit(word) && take_part(&unit, &part, &of);
 
-	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
-		if (strcmp(unit, units[i].name) || !begins_with_digit(word) || n > INT64_MAX / units[i].ns)
+	for (size_t i = 0; is_number && i < sizeof(units) / sizeof(*units); i++) {
+		if (strcmp(unit, units[i].name) || n > INT64_MAX / units[i].ns - 1)
 			continue;
-		*ret = n * units[i].ns;
+		*ret = n * units[i].ns + (uint64_t)((unsigned __int128)part * units[i].ns / of);
 		return 0;
 	}
-	return ht_err_set(err, HT_EUSAGE, "%s: not a time; write a whole number with ns, us, ms or s, as in 100us",
+	return ht_err_set(err, HT_EUSAGE, "%s: not a time; write a number with ns, us, ms, s, min or h, as in 1.5s",
 			  word);
 }
 

@@ -4,7 +4,7 @@
  * For options, and for files that people write. The whole word has to be the amount.
  *
  *   bytes   4096  64K  500M  2G  1T        K is 1024; small letters too
- *   time    10ns  250us  5ms  1s           never without a unit
+ *   time    10ns  250us  1.5s  2min  1h    never without a unit; a part of a nanosecond is cut off
  *   count   1000  1e6  2.5e3               whole, at most 2^53
  *   share   10%  0.5%  250%                kept in millionths
  *

@@ -63,7 +63,7 @@ for time in 0 1us 20us 1ms 100s; do
 	before=${got% *}
 done
 [ "$before" -gt 1000 ] || fail "next to nothing was temporary"
-for time in 1 0ms ms -1ms 1.5ms 99999999999s; do
+for time in 1 0ms ms -1ms 1.5.ms 99999999999s; do
 	"$HEAPTAP" report --temporary=$time brief.htap 2>says
 	[ $? = 2 ] || fail "--temporary=$time was taken"
 	grep -q 'not a time' says || fail "$(cat says)"

@@ -58,8 +58,9 @@ static void times(void **state)
 {
 	(void)state;
 	TAKES(ht_quantity_ns, { "0ns", 0 }, { "10ns", 10 }, { "250us", 250000 }, { "5ms", 5000000 },
-	      { "2s", 2000000000 });
-	REFUSES(ht_quantity_ns, "", "1", "ms", "-1ms", "1.5ms", "1 ms", "1m", "99999999999s");
+	      { "2s", 2000000000 }, { "1.000123456s", 1000123456 }, { "0.5ms", 500000 }, { "1.9ns", 1 },
+	      { "2min", 120000000000 }, { "1.5h", 5400000000000 }, { "0.0000000019999999999999999999s", 1 });
+	REFUSES(ht_quantity_ns, "", "1", "ms", "-1ms", "1.ms", ".5ms", "1..5ms", "1 ms", "1m", "99999999999s");
 }
 
 static void counts(void **state)
