@@ -55,7 +55,7 @@ before=-1
 for time in 0 1us 20us 1ms 100s; do
 	ns=${time/us/000} ns=${ns/ms/000000} ns=${ns/%s/000000000}
 	option=()
-	[ $time = 0 ] || option=(--temporary=$time)
+	[ $time = 0 ] || option=("--temporary=$time")
 	got=$("$HEAPTAP" report --json -n 1 "${option[@]}" brief.htap | jq -r '.totals | "\(.temporary_count) \(.temporary_bytes)"')
 	expected=$(/usr/bin/python3 "$TOP/tests/e2e/report.py" temporary "$ns" <events) || fail "the oracle of --temporary=$time"
 	[ "$got" = "$expected" ] || fail "--temporary=$time: $got, expected $expected"
