@@ -5,8 +5,9 @@
 # directory it is about. Every script runs in the top folder with O (the build directory), HEAPTAP (the program), TARGETS
 # (the programs to record) and TMP (a folder of its own, removed afterwards) in its environment. It passes with status 0 and is
 # skipped with 77, its last line being the reason; what it prints is shown when it fails. A script with a line `# long`, or in
-# tests/long, belongs to the long suite. One line per test, then the count; status 1 if anything failed.
-# ONLY=PATTERN runs the tests whose file name matches.
+# tests/long, belongs to the long suite. As many run side by side as there are processors (JOBS); one with a line `# alone` runs
+# by itself. One line per test, as they end, then the count; status 1 if anything failed. ONLY=PATTERN runs the tests whose file
+# name matches.
 set -u
 cd "$(dirname "$0")/.." || exit 3
 # The oracles compare text, and a child without the agent's variables must stay one.
@@ -14,7 +15,7 @@ export LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1
 unset LD_PRELOAD HEAPTAP_SESSION MAKEFLAGS MFLAGS
 limit=${TEST_SECONDS:-600}
 work=$(mktemp -d "${TMPDIR:-/tmp}/heaptap-tests.XXXXXX") || exit 3
-trap 'rm -rf "$work"' EXIT
+trap 'kill "${!running[@]}" 2>/dev/null; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 passed=0 failed=0 skipped=0
 
@@ -27,20 +28,40 @@ result() { # result VERDICT NAME SECONDS [REASON]
 	printf '%-6s %s  (%s s)%s\n' "$1" "$2" "$3" "${4:+  # $4}"
 }
 
-run_script() { # run_script SUITE FILE
-	local name=$1/${2##*/} status start=$SECONDS out=$work/out
-	export TMP=$work/tmp
-	mkdir -p "$TMP"
-	timeout --kill-after=10 "$limit" "$2" >"$out" 2>&1 </dev/null
+declare -A running=() started=() # by the pid of its timeout: SUITE/FILE, and when
+jobs=${JOBS:-$(nproc)}
+
+reap() { # the next script that ends
+	local pid status name seconds out reason=
+	wait -n -p pid "${!running[@]}"
 	status=$?
+	name=${running[$pid]} seconds=$((SECONDS - started[$pid])) out=$work/$name/out
+	unset "running[$pid]" "started[$pid]"
 	case $status in
-	0) result ok "$name" $((SECONDS - start)) ;;
-	77) result skip "$name" $((SECONDS - start)) "$(tail -n 1 "$out")" ;;
-	124 | 137) result FAILED "$name" $((SECONDS - start)) "stopped after $limit s" ;;
-	*) result FAILED "$name" $((SECONDS - start)) "status $status" ;;
+	0) result ok "$name" $seconds ;;
+	77) result skip "$name" $seconds "$(tail -n 1 "$out")" ;;
+	124 | 137) reason="stopped after $limit s" ;;
+	*) reason="status $status" ;;
 	esac
-	if [ $status != 0 ] && [ $status != 77 ]; then sed 's/^/       | /' "$out"; fi
-	rm -rf "$TMP"
+	if [ "$reason" ]; then
+		result FAILED "$name" $seconds "$reason"
+		sed 's/^/       | /' "$out"
+	fi
+	rm -rf "${work:?}/$name"
+}
+
+let_end() { # let_end COUNT: until no more than COUNT scripts run
+	while [ ${#running[@]} -gt "$1" ]; do reap; done
+}
+
+run_script() { # run_script SUITE FILE
+	local name=$1/${2##*/} others=$((jobs - 1))
+	if grep -q '^# alone' "$2"; then others=0; fi
+	let_end $others
+	mkdir -p "$work/$name/tmp"
+	TMP=$work/$name/tmp timeout --kill-after=10 "$limit" "$2" >"$work/$name/out" 2>&1 </dev/null &
+	running[$!]=$name started[$!]=$SECONDS
+	if [ $others = 0 ]; then let_end 0; fi
 }
 
 # One program holds many tests; prove runs it and we count its lines. A crash or a missing line is a failure of its own.
@@ -93,6 +114,7 @@ for arg in "$@"; do
 		exit 2
 		;;
 	esac
+	let_end 0
 done
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]

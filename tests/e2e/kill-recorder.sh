@@ -1,5 +1,6 @@
 #!/bin/bash
 # kill-recorder.sh -- SIGKILL of heaptap under full load: the target pauses at most 100 ms, goes on and ends normally (KIL-03)
+# alone
 #
 # Every thread of the target measures how long it stood still from the moment of the kill on; all its calls come to their end.
 # What was written before stays readable: verify answers 1 or 4, never a crash. RUNS and SEED replay.
