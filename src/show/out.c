@@ -15,17 +15,19 @@
 #include "show/escape.h"
 
 static struct {
+	int fd;
 	size_t len;
-	int failed; /* errno of the first write that failed */
+	int failed;        /* errno of the first write that failed */
+	int failed_before; /* likewise, of standard output, while something else is written */
 	char bytes[64u << 10];
-} out;
+} out = { .fd = STDOUT_FILENO };
 
 static void flush(void)
 {
 	size_t done = 0;
 
 	while (!out.failed && done < out.len) {
-		ssize_t n = write(STDOUT_FILENO, out.bytes + done, out.len - done);
+		ssize_t n = write(out.fd, out.bytes + done, out.len - done);
 
 		if (n >= 0)
 			done += (size_t)n;
@@ -120,6 +122,47 @@ void ht_out_escaped(const char *at, size_t len)
 		ht_escape_look(at + i, len - i, &bytes);
 		ht_out_text(ht_escape(form, sizeof(form), at + i, bytes));
 	}
+}
+
+void ht_out_xml(const char *at, size_t len)
+{
+	size_t bytes;
+
+	for (size_t i = 0; i < len; i += bytes) {
+		enum ht_character what = ht_escape_look(at + i, len - i, &bytes);
+
+		if (at[i] == '&')
+			ht_out_text("&amp;");
+		else if (at[i] == '<')
+			ht_out_text("&lt;");
+		else if (at[i] == '>')
+			ht_out_text("&gt;");
+		else if (at[i] == '"')
+			ht_out_text("&quot;");
+		else if (what != HT_CHARACTER_PLAIN && at[i] != '\n')
+			ht_out_text("?");
+		else
+			ht_out_bytes(at + i, bytes);
+	}
+}
+
+void ht_out_divert(int fd)
+{
+	flush();
+	out.failed_before = out.failed;
+	out.failed = 0;
+	out.fd = fd;
+}
+
+int ht_out_return(void)
+{
+	int failed;
+
+	flush();
+	failed = out.failed;
+	out.failed = out.failed_before;
+	out.fd = STDOUT_FILENO;
+	return failed;
 }
 
 bool ht_out_failed(void)

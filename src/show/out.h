@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* out.h -- standard output: one buffer, the few forms that answers are made of, one look at the end
+/* out.h -- standard output, or what stands for it: one buffer, the few forms that answers are made of, one look at the end
  *
  * All data of all commands goes through here. A write that fails is remembered; nothing is written after it, long answers
  * ask ht_out_failed() now and then and stop.
@@ -23,7 +23,14 @@ void ht_outf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void ht_out_json(const char *at, size_t len);
 void ht_out_escaped(const char *at, size_t len);
 
+/* The same for XML; what XML has no form for becomes a question mark. */
+void ht_out_xml(const char *at, size_t len);
+
 bool ht_out_failed(void);
+
+/* What follows goes to another descriptor, up to ht_out_return(), which returns the errno of a write that failed, or 0. */
+void ht_out_divert(int fd);
+int ht_out_return(void);
 
 /* Returns status; or HT_STATUS_SYSTEM if not everything could be written, with a message, unless the reader just went away. */
 int ht_out_finish(int status);

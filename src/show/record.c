@@ -16,13 +16,17 @@
 #include "inspect/gist.h"
 #include "show/command.h"
 #include "show/figures.h"
+#include "show/out.h"
+#include "show/verdict.h"
 #include "util/quantity.h"
 
+#define PLACES_SHOWN 3 /* of each limit of a budget that is exceeded */
+#define FRAMES_SHOWN 12
 #define REPLAYED_CALLS_MAX 1000000u /* more would keep the user waiting */
 #define WORD_BYTES (4 * sizeof(((struct ht_recording_result *)NULL)->output) + sizeof("$''"))
 
 enum { OWN_FAILURE = 125 };
-enum { OUTPUT, OVERFLOW, NO_STACKS, FREE_STACKS, MAX_FILE, FOLLOW, WAIT };
+enum { OUTPUT, OVERFLOW, NO_STACKS, FREE_STACKS, MAX_FILE, FOLLOW, WAIT, BUDGET };
 
 static const struct ht_option options[] = {
 	[OUTPUT] = { "output", 'o', "FILE",
@@ -38,6 +42,7 @@ static const struct ht_option options[] = {
 		     "only what the program itself turns into by exec" },
 	[WAIT] = { "wait", 0, "root|tree",
 		   "end the recording with the program (default), or with the last of its children" },
+	[BUDGET] = { "budget", 0, "FILE", "then judge by the limits in FILE, as `heaptap budget` does" },
 	{ .name = NULL },
 };
 
@@ -238,7 +243,44 @@ static int status_of(const struct ht_recording_result *r)
 	return WIFSIGNALED(r->status) ? 128 + WTERMSIG(r->status) : WEXITSTATUS(r->status);
 }
 
-static int run(const struct ht_given *given)
+/* ---- the budget -------------------------------------------------------------------------------------------- */
+
+static int read_budget(const char *path, struct ht_limits *ret, struct ht_err *err)
+{
+	int rc = ht_limits_init(ret, err);
+
+	if (!rc && path)
+		rc = ht_limits_read(ret, path, err);
+	if (!rc && path)
+		rc = ht_limits_check(ret, err);
+	if (rc)
+		ht_limits_fini(ret);
+	return rc;
+}
+
+/* The program's own failure is its own; a verdict that cannot be had is ours. */
+static int judge(const char *path, const struct ht_limits *limits, int status)
+{
+	static const struct ht_given nothing_given;
+	struct ht_verdict_ask ask = {
+		.path = path,
+		.limits = limits,
+		.given = &nothing_given,
+		.most_places = PLACES_SHOWN,
+		.most_frames = FRAMES_SHOWN,
+		.silent_if_kept = !isatty(STDERR_FILENO),
+	};
+	int verdict;
+
+	ht_out_divert(STDERR_FILENO);
+	verdict = ht_verdict_show(&ask);
+	ht_out_return();
+	if (status || !verdict)
+		return status;
+	return verdict == HT_STATUS_BAD ? HT_STATUS_BAD : OWN_FAILURE;
+}
+
+static int record(const struct ht_given *given, const struct ht_limits *limits)
 {
 	struct ht_recording_options o;
 	struct ht_recording_result result;
@@ -260,7 +302,22 @@ static int run(const struct ht_given *given)
 	if (rc)
 		return ht_complain(NULL, &err);
 	tell(&result, terminal);
-	return status_of(&result);
+	rc = status_of(&result);
+	return given->option[BUDGET] && !result.write_failed ? judge(result.output, limits, rc) : rc;
+}
+
+static int run(const struct ht_given *given)
+{
+	const char *budget = given->option[BUDGET];
+	struct ht_limits limits;
+	struct ht_err err;
+	int status;
+
+	if (read_budget(budget, &limits, &err))
+		return ht_complain_as(OWN_FAILURE, budget, &err);
+	status = record(given, &limits);
+	ht_limits_fini(&limits);
+	return status;
 }
 
 const struct ht_command ht_cmd_record = {
