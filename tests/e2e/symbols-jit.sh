@@ -20,7 +20,7 @@ grep -q 'keepBuffers' "$map" || fail "node did not write $map"
 ask() { # ask WHAT NAMED [WARNING]: whether keepBuffers is named, and what is warned of
 	local named
 	"$HEAPTAP" report --json --by=allocated -n 0 trace.heaptap >answer 2>warnings || fail "$1: report: $?"
-	named=$(jq '[.sites[].stack[] | select(.module == "[jit]" and (.function // "" | test("keepBuffers .*program.js:1:")))] | length' answer)
+	named=$(jq '[.sites[].stack[] | select(.module == "[jit]" and (.function // "" | test("keepBuffers .*program.js:1(:|$)")))] | length' answer)
 	[ "$((named > 0))" = "$2" ] || fail "$1: keepBuffers is named $named times: $(cat warnings)"
 	if [ -n "${3:-}" ]; then
 		grep -q "perf-.*$3" warnings || fail "$1: no warning of '$3': $(cat warnings)"
