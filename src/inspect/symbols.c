@@ -52,7 +52,9 @@ struct ht_symbols {
 	struct ht_strings strings;
 	HT_LIST(struct known_object) objects;
 	HT_LIST(struct known_map) maps;
-	HT_LIST(const char *) warnings;
+	HT_LIST(const char *)
+	warnings; /* the grave ones first: names that may be wrong, or are missing where they were to be */
+	size_t grave;
 	struct answer *answers;
 	size_t answer_places, answer_count;
 	struct ht_buf bytes;
@@ -108,7 +110,7 @@ static const char *keep(struct ht_symbols *s, struct ht_str text)
 
 /* ---- objects ----------------------------------------------------------------------------------------------- */
 
-static void warn(struct ht_symbols *s, struct ht_str path, const char *says)
+static void warn(struct ht_symbols *s, struct ht_str path, const char *says, bool grave)
 {
 	char line[1024];
 	int len = snprintf(line, sizeof(line), "%.*s: %s", path.len < 400 ? (int)path.len : 400, path.at, says);
@@ -117,8 +119,14 @@ static void warn(struct ht_symbols *s, struct ht_str path, const char *says)
 	if (!new)
 		return;
 	*new = ht_strings_keep(&s->strings, (struct ht_str){ line, strlen(line) });
-	if (!*new)
+	if (!*new) {
 		s->warnings.count--;
+	} else if (grave) {
+		const char *mild = s->warnings.at[s->grave];
+
+		s->warnings.at[s->grave++] = *new;
+		*new = mild;
+	}
 }
 
 static void warn_of(struct ht_symbols *s, const struct known_object *k, const struct ht_err *err)
@@ -133,12 +141,12 @@ static void warn_of(struct ht_symbols *s, const struct known_object *k, const st
 
 	if (k->object.state == HT_OBJECT_ABSENT || k->object.state == HT_OBJECT_DAMAGED) {
 		snprintf(line, sizeof(line), "%.400s: its functions have no names", err->text);
-		warn(s, k->path, line);
+		warn(s, k->path, line, true);
 	} else if (k->object.state != HT_OBJECT_GOOD) {
-		warn(s, k->path, says[k->object.state]);
+		warn(s, k->path, says[k->object.state], k->object.state != HT_OBJECT_NO_LINES);
 	}
 	if (k->object.unproven && k->object.state <= HT_OBJECT_NO_LINES)
-		warn(s, k->path, "has no build-id: if it was replaced since the recording, its names are wrong");
+		warn(s, k->path, "has no build-id: if it was replaced since the recording, its names are wrong", true);
 }
 
 static bool is_same(struct ht_str a, struct ht_str b)
@@ -186,14 +194,14 @@ static void warn_of_map(struct ht_symbols *s, const char *path, const struct ht_
 	char line[128];
 
 	if (m->is_cut)
-		warn(s, name, "is too long: only its first part is read, other functions have no names");
+		warn(s, name, "is too long: only its first part is read, other functions have no names", true);
 	if (m->malformed) {
 		snprintf(line, sizeof(line), "%llu lines are not START SIZE NAME: skipped",
 			 (unsigned long long)m->malformed);
-		warn(s, name, line);
+		warn(s, name, line, true);
 	}
 	if (end < UINT64_MAX - LATE_NS && m->written_ns > end + LATE_NS)
-		warn(s, name, "was written after the recording had ended: its names may be of other code");
+		warn(s, name, "was written after the recording had ended: its names may be of other code", true);
 }
 
 static void open_map(struct ht_symbols *s, struct known_map *k)
@@ -208,7 +216,7 @@ static void open_map(struct ht_symbols *s, struct known_map *k)
 		warn_of_map(s, path, &k->map);
 	} else {
 		snprintf(line, sizeof(line), "%s: code that no module had has no names", err.text);
-		warn(s, (struct ht_str){ path, strlen(path) }, line);
+		warn(s, (struct ht_str){ path, strlen(path) }, line, true);
 		ht_perfmap_close(&k->map);
 	}
 	free(path);
