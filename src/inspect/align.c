@@ -202,7 +202,7 @@ static int add_side(const struct ht_side *s, const uint32_t *to, int which, stru
 	return 0;
 }
 
-static int list_changes(const struct ht_change *at, size_t nodes, struct ht_changes *ret)
+static int list_changes(const struct ht_change *at, size_t nodes, bool by_count, struct ht_changes *ret)
 {
 	for (size_t i = 0; i < nodes; i++) {
 		const struct ht_tally *v = at[i].value;
@@ -212,8 +212,8 @@ static int list_changes(const struct ht_change *at, size_t nodes, struct ht_chan
 			ret->whole[side].bytes += v[side].bytes;
 			ret->whole[side].count += v[side].count;
 		}
-		if (v[0].bytes == v[1].bytes && v[0].count == v[1].count) {
-			ret->equal += v[0].count > 0;
+		if (ht_tally_main(&v[0], by_count) == ht_tally_main(&v[1], by_count)) {
+			ret->equal += v[0].count || v[1].count;
 			continue;
 		}
 		new = HT_LIST_ADD(&ret->list);
@@ -236,7 +236,7 @@ int ht_changes_make(const struct ht_alignment *a, const struct ht_side side[HT_S
 	for (int which = 0; !rc && which < HT_SIDES; which++)
 		rc = add_side(&side[which], a->node[which], which, at, by_count);
 	if (!rc)
-		rc = list_changes(at, a->nodes, &c);
+		rc = list_changes(at, a->nodes, by_count, &c);
 	free(at);
 	if (rc) {
 		ht_changes_fini(&c);

@@ -40,9 +40,9 @@ struct ht_change {
 };
 
 struct ht_changes {
-	HT_LIST(struct ht_change) list; /* those that differ, the largest difference first */
+	HT_LIST(struct ht_change) list; /* those whose main figure differs, the largest difference first */
 	struct ht_tally whole[HT_SIDES];
-	size_t equal; /* places that have the same on both sides, and something */
+	size_t equal; /* places where it is the same */
 };
 
 /* What one side puts in: a figure for each of its sites. */

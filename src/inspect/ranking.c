@@ -38,6 +38,15 @@ struct ht_tally ht_measure_of(const struct ht_site *s, enum ht_measure by)
 	}
 }
 
+struct ht_tally *ht_measure_values(const struct ht_sites *sites, enum ht_measure by)
+{
+	struct ht_tally *value = calloc(sites->list.count + 1, sizeof(*value));
+
+	for (size_t i = 0; value && i < sites->list.count; i++)
+		value[i] = ht_measure_of(&sites->list.at[i], by);
+	return value;
+}
+
 static int descending(uint64_t x, uint64_t y)
 {
 	return (x < y) - (x > y);

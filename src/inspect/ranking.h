@@ -40,6 +40,9 @@ bool ht_measure_counts(enum ht_measure by);
 /* by calls: the bytes are those allocated. */
 struct ht_tally ht_measure_of(const struct ht_site *s, enum ht_measure by);
 
+/* Of each site, in memory of malloc; NULL: there is none. */
+struct ht_tally *ht_measure_values(const struct ht_sites *sites, enum ht_measure by);
+
 int ht_ranking_make(const struct ht_sites *sites, const struct ht_places *places, enum ht_measure by,
 		    struct ht_ranking *ret, struct ht_err *err);
 void ht_ranking_fini(struct ht_ranking *r);

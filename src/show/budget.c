@@ -9,8 +9,8 @@
 
 #include "show/command.h"
 #include "show/naming.h"
+#include "show/subject.h"
 #include "show/verdict.h"
-#include "util/quantity.h"
 
 #define PLACES_SHOWN 3
 #define FRAMES_SHOWN 12
@@ -82,18 +82,6 @@ static int read_limits(const struct ht_given *given, struct ht_limits *l, struct
 	return rc ? rc : ht_limits_check(l, err);
 }
 
-static int read_most(const char *name, const char *word, size_t *ret, struct ht_err *err)
-{
-	uint64_t n;
-
-	if (!word)
-		return 0;
-	if (ht_quantity_count(word, &n, err))
-		return ht_err_set(err, HT_EUSAGE, "%s %s", name, err->text);
-	*ret = n ? n : SIZE_MAX;
-	return 0;
-}
-
 static int read_form(const struct ht_given *given, struct ht_verdict_ask *ask, struct ht_err *err)
 {
 	if (given->option[OPT_JSON] && given->option[OPT_GITHUB])
@@ -102,9 +90,9 @@ static int read_form(const struct ht_given *given, struct ht_verdict_ask *ask, s
 		ask->form = HT_VERDICT_JSON;
 	if (given->option[OPT_GITHUB])
 		ask->form = HT_VERDICT_GITHUB;
-	if (read_most("-n", given->option[OPT_LIMIT], &ask->most_places, err))
+	if (ht_subject_read_most("--limit", given->option[OPT_LIMIT], &ask->most_places, err))
 		return HT_EUSAGE;
-	return read_most("--frames", given->option[OPT_FRAMES], &ask->most_frames, err);
+	return ht_subject_read_most("--frames", given->option[OPT_FRAMES], &ask->most_frames, err);
 }
 
 static int run(const struct ht_given *given)

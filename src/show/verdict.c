@@ -22,24 +22,19 @@
 #include "inspect/account.h"
 #include "inspect/align.h"
 #include "inspect/budget.h"
-#include "show/answer.h"
 #include "show/escape.h"
 #include "show/figures.h"
-#include "show/naming.h"
 #include "show/out.h"
 #include "show/stacks.h"
+#include "show/subject.h"
 #include "show/table.h"
 #include "util/quantity.h"
 
 #define SCOPE_COLUMNS 18
 
-/* A trace that takes part, with everything that is known of it. */
+/* A trace that takes part. */
 struct side {
-	const char *path;
-	struct ht_model *model;
-	struct ht_symbols *symbols;
-	struct ht_filter filter; /* lets all pass: a budget is for everything */
-	struct ht_summary sum;
+	struct ht_subject subject;
 	bool complete;
 };
 
@@ -266,41 +261,19 @@ static void print_json(const struct ht_verdict_ask *ask, const struct ht_verdict
 /* 0, or an exit status after a complaint. */
 static int open_side(const struct ht_verdict_ask *ask, const char *path, struct side *s)
 {
-	struct ht_sites_options sums = { .filter = &s->filter };
 	struct ht_account account;
 	struct ht_err err;
-	int status;
+	int status = ht_subject_open(&s->subject, path, ask->given, ask->naming, -1);
 
-	s->path = path;
-	ht_filter_init(&s->filter);
-	status = ht_answer_open(path, &s->model);
 	if (status)
 		return status;
-	ht_answer_warn_of_losses(path, s->model);
-	if (ht_account_take(s->model, &account, &err))
+	if (ht_account_take(s->subject.model, &account, &err))
 		return ht_complain(path, &err);
 	s->complete = account.complete;
 	ht_account_fini(&account);
 	if (!s->complete)
 		ht_warn(path, "the trace is not complete, so it proves no budget; `heaptap verify` says why");
-	if (ht_naming_open(s->model, ask->given, ask->naming, &s->symbols, &err) ||
-	    ht_filter_bind(&s->filter, s->model, s->symbols, &err) ||
-	    ht_summary_take(s->model, s->symbols, &sums, &s->sum, &err))
-		return ht_complain(path, &err);
-	if (s->sum.sites.other_calls)
-		ht_warn(path, "only the first process is judged; %" PRIu64 " calls are of others",
-			s->sum.sites.other_calls);
-	return 0;
-}
-
-static void close_side(struct side *s)
-{
-	ht_summary_fini(&s->sum);
-	ht_filter_fini(&s->filter);
-	if (s->symbols)
-		ht_symbols_close(s->symbols);
-	if (s->model)
-		ht_model_close(s->model);
+	return ht_subject_sum(&s->subject);
 }
 
 static void warn_of_unseen(const struct ht_verdict_ask *ask, const struct ht_verdict *v, const struct ht_places *p)
@@ -318,7 +291,7 @@ static void warn_of_unseen(const struct ht_verdict_ask *ask, const struct ht_ver
 
 static int answer(const struct ht_verdict_ask *ask, const struct side *now, const struct ht_verdict *v, bool complete)
 {
-	const struct ht_places *p = &now->sum.places;
+	const struct ht_places *p = &now->subject.sum.places;
 	struct ht_err err;
 	int status = 0;
 
@@ -327,7 +300,7 @@ static int answer(const struct ht_verdict_ask *ask, const struct side *now, cons
 		status = ht_ci_junit(ask, v, p, complete);
 	if (status || (ask->silent_if_kept && complete && !v->exceeded))
 		return status;
-	ht_naming_warn(ask->path, now->symbols);
+	ht_subject_warn(&now->subject, now->subject.sum.sites.other_calls);
 	if (ask->form == HT_VERDICT_JSON)
 		print_json(ask, v, p, complete);
 	else if (print_text(ask, v, p, &err))
@@ -347,7 +320,7 @@ int ht_verdict_show(const struct ht_verdict_ask *ask)
 
 	if (!status && baseline)
 		status = open_side(ask, baseline, &before);
-	if (!status && ht_budget_judge(ask->limits, &now.sum, baseline ? &before.sum : NULL, &v, &err))
+	if (!status && ht_budget_judge(ask->limits, &now.subject.sum, baseline ? &before.subject.sum : NULL, &v, &err))
 		status = ht_complain(ask->path, &err);
 	if (!status) {
 		bool complete = now.complete && (!baseline || before.complete);
@@ -359,7 +332,7 @@ int ht_verdict_show(const struct ht_verdict_ask *ask)
 			status = HT_STATUS_BAD;
 		ht_verdict_fini(&v);
 	}
-	close_side(&before);
-	close_side(&now);
+	ht_subject_close(&before.subject);
+	ht_subject_close(&now.subject);
 	return status;
 }
