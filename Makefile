@@ -12,10 +12,11 @@ LIBS = -lzstd -ldw -lelf -liberty
 # SAN=address,undefined instruments the program and the unit tests; never the agent or the targets, which live with the real allocator.
 SANFLAGS = $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all $(if $(findstring address,$(SAN)),-static-libasan))
 
-PROGRAM_SRC = $(wildcard src/util/*.c src/format/*.c src/collect/*.c src/inspect/*.c src/show/*.c)
+PROGRAM_SRC = $(wildcard src/util/*.c src/format/*.c src/attach/*.c src/collect/*.c src/inspect/*.c src/show/*.c)
 PROGRAM_OBJ = $(PROGRAM_SRC:src/%.c=$(O)/%.o)
 AGENT_OBJ = $(patsubst src/%.c,$(O)/%.agent.o,$(wildcard src/agent/*.c))
 UNIT = $(patsubst tests/%.c,$(O)/%,$(wildcard tests/unit/*.c))
+E2E = $(O)/e2e/symbolize $(O)/e2e/census
 TARGETS = $(patsubst tests/%.c,$(O)/%,$(filter-out tests/targets/lib%,$(wildcard tests/targets/*.c))) \
 	$(patsubst tests/%.cc,$(O)/%,$(wildcard tests/targets/*.cc)) \
 	$(patsubst tests/%.c,$(O)/%.so,$(wildcard tests/targets/lib*.c))
@@ -64,7 +65,7 @@ $(O)/libheaptap-agent.so: $(AGENT_OBJ)
 
 TARGET_FLAGS = -O1 -g -fno-builtin -pthread -Wall -Wextra -Isrc -D_GNU_SOURCE
 
-tests: all $(UNIT) $(TARGETS) $(O)/e2e/symbolize
+tests: all $(UNIT) $(TARGETS) $(E2E)
 
 $(O)/unit/%: tests/unit/%.c $(filter-out $(O)/show/main.o,$(PROGRAM_OBJ))
 	@mkdir -p $(@D)
@@ -128,5 +129,5 @@ install: all
 clean:
 	rm -rf build build-san $(O)
 
--include $(PROGRAM_OBJ:.o=.d) $(AGENT_OBJ:.o=.d) $(UNIT:=.d) $(TARGETS:=.d) $(O)/e2e/symbolize.d
+-include $(PROGRAM_OBJ:.o=.d) $(AGENT_OBJ:.o=.d) $(UNIT:=.d) $(TARGETS:=.d) $(E2E:=.d)
 .PHONY: all help tests check torture fuzz bench format lint install clean

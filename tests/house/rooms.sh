@@ -10,7 +10,8 @@ declare -A may=(
 	[format]="util"
 	[collect]="channel format util"
 	[inspect]="format util"
-	[show]="inspect util collect"
+	[attach]="channel util"
+	[show]="inspect util collect attach"
 )
 # `record` and its kin are the only commands that may know the collector.
 show_collect='src/show/record.c'

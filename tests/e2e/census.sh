@@ -1,0 +1,35 @@
+#!/bin/bash
+# census.sh -- the census of a heap holds every block that its owner confesses, and no other; where it may not, it says so
+#
+# Blocks in threads' caches, fastbins and bins, several arenas and several heaps of each, mapped blocks, aligned and moved ones; a static program,
+# stripped too; an arena that is locked; other allocators.
+. "$(dirname "$0")/lib.sh"
+
+judge() {
+	/usr/bin/python3 "$TOP/tests/e2e/census.py" "$@" || fail "census of $*"
+}
+
+first_line_of() { # first_line_of COMMAND...: of its census, once it has said that it is there
+	local line
+	coproc "$@"
+	read -r line <&"${COPROC[0]}"
+	"$O/e2e/census" "$COPROC_PID" >says
+	kill "$COPROC_PID"
+	wait "$COPROC_PID" 2>/dev/null
+	head -n 1 says
+}
+
+judge "$TARGETS/heaps"
+judge "$TARGETS/heaps" 3 70
+GLIBC_TUNABLES=glibc.malloc.arena_max=1 judge "$TARGETS/heaps" 4
+judge "$TARGETS/static-heaps" 2
+strip -o stripped "$TARGETS/static-heaps" && judge ./stripped 2
+
+for name in jemalloc tcmalloc mimalloc; do
+	library=$(allocator $name)
+	[ -n "$library" ] || continue
+	says=$(first_line_of env LD_PRELOAD="$library" "$TARGETS/heaps" confession)
+	[[ $says == "verdict partial the heaps of "*"($name) cannot be read" ]] || fail "with $name: $says"
+done
+says=$(first_line_of env GLIBC_TUNABLES=glibc.malloc.hugetlb=2 "$TARGETS/heaps" confession)
+[[ $says == "verdict whole"* || $says == "verdict partial the main heap is in several pieces" ]] || fail "huge pages: $says"
