@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 
+#include "inspect/choice.h"
+
 /* Without sign: what is absurd in a damaged file wraps around, and comes out as absurd. */
 static int64_t in_flight(const struct ht_sums *s)
 {
@@ -28,36 +30,46 @@ static struct ht_thread_account account_of(const struct ht_stream *s)
 	return a;
 }
 
+static void add_thread(struct ht_account *a, const struct ht_stream *s)
+{
+	struct ht_thread_account *new = &a->thread[a->threads++];
+
+	*new = account_of(s);
+	a->sums.entered += new->sums.entered;
+	a->sums.recorded += new->sums.recorded;
+	a->sums.counted_only += new->sums.counted_only;
+	a->sums.lost += new->sums.lost;
+	a->losses += s->loss_count + (new->sums.lost != 0);
+	a->open += !new->closes;
+	a->missing = a->missing > UINT64_MAX - s->missing ? UINT64_MAX : a->missing + s->missing;
+}
+
 int ht_account_take(struct ht_model *t, struct ht_account *ret, struct ht_err *err)
 {
-	struct ht_account a = { .missing = t->missing, .threads = t->streams.count };
+	struct ht_account a = { 0 };
 	const struct ht_damage *damage;
 	int rc;
 
-	a.thread = calloc(a.threads + 1, sizeof(*a.thread));
+	a.thread = calloc(t->streams.count + 1, sizeof(*a.thread));
 	if (!a.thread)
-		return ht_err_set(err, HT_ESYSTEM, "out of memory for the accounts of %zu threads", a.threads);
+		return ht_err_set(err, HT_ESYSTEM, "out of memory for the accounts of %zu threads", t->streams.count);
 	rc = ht_replay_run(t, NULL, 0, &a.history, err);
 	if (rc) {
 		ht_account_fini(&a);
 		return rc;
 	}
 	a.damages = ht_model_damages(t, &damage);
-	for (size_t i = 0; i < a.threads; i++) {
-		a.thread[i] = account_of(&t->streams.at[i]);
-		a.sums.entered += a.thread[i].sums.entered;
-		a.sums.recorded += a.thread[i].sums.recorded;
-		a.sums.counted_only += a.thread[i].sums.counted_only;
-		a.sums.lost += a.thread[i].sums.lost;
-		a.open += !a.thread[i].closes;
-	}
+	for (size_t i = 0; i < t->streams.count; i++)
+		if (t->streams.at[i].is_chosen)
+			add_thread(&a, &t->streams.at[i]);
 	a.sums.in_flight = in_flight(&a.sums);
 	for (size_t i = 0; i < t->images.count; i++)
 		a.unrecorded += t->images.at[i].status != HT_IMAGE_STATE_RECORDED &&
-				t->images.at[i].status != HT_IMAGE_STATE_UNWANTED;
+				t->images.at[i].status != HT_IMAGE_STATE_UNWANTED &&
+				ht_choice_has(t, t->images.at[i].process);
 	a.unrecorded += t->end.unheard;
 	a.complete = t->has_session && t->has_end && t->images.count && !a.unrecorded && !a.damages && !a.missing &&
-		     !a.open && !a.sums.lost && !t->losses.count && !a.history.violations;
+		     !a.open && !a.losses && !a.history.violations;
 	*ret = a;
 	return 0;
 }

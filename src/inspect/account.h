@@ -31,9 +31,10 @@ struct ht_account {
 	struct ht_history history;
 	uint64_t damages, missing;
 	uint64_t unrecorded; /* images whose calls are not in the trace */
+	uint64_t losses;     /* LOSS records, and threads that lost calls */
 	size_t open;         /* threads whose account does not close */
 	bool complete;
-	struct ht_thread_account *thread; /* one for each of the trace's streams */
+	struct ht_thread_account *thread; /* one for each chosen stream */
 	size_t threads;
 };
 

@@ -14,7 +14,6 @@ struct walk {
 	uint64_t end_ticks; /* first ticks behind it */
 	uint64_t bytes, blocks;
 	uint64_t peak_ticks;
-	struct ht_first_process first;
 };
 
 static void set_end(struct walk *w)
@@ -64,13 +63,9 @@ static int see_event(void *state, const struct ht_event *e, struct ht_err *err)
 	struct ht_course_point *p;
 
 	(void)err;
-	if (!ht_model_is_first(w->model, &w->first, e->stream->image)) {
-		w->course->other_calls++;
-		return 0;
-	}
 	go_to(w, e->ticks);
 	p = &w->course->point[w->at];
-	if (e->block && !e->failed) {
+	if (e->block && !e->failed && !e->inherited) {
 		w->bytes -= e->block->size;
 		w->blocks--;
 		p->frees++;
@@ -91,14 +86,15 @@ static int see_event(void *state, const struct ht_event *e, struct ht_err *err)
 	return 0;
 }
 
-static int see_left(void *state, const struct ht_live_block *b, enum ht_leaving why, struct ht_err *err)
+static int see_left(void *state, const struct ht_left *l, struct ht_err *err)
 {
 	struct walk *w = state;
 
 	(void)err;
-	if (why == HT_LEFT_AT_END || !w->first.counts || w->model->streams.at[b->stream].image != w->first.image)
-		return 0; /* a child may forget a block of its parent's */
-	w->bytes -= b->size;
+	if (l->why == HT_LEFT_AT_END && l->ticks >= w->model->last_ticks)
+		return 0;
+	go_to(w, l->ticks);
+	w->bytes -= l->block->size;
 	w->blocks--;
 	note_live(w);
 	return 0;

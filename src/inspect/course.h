@@ -11,8 +11,8 @@
  *       goes back, and the most of all steps is the peak
  *   V2  peak: the first moment with the most live bytes. A block that a realloc is moving counts until the realloc is over
  *   V3  a point without events repeats what was live before it
- *   V4  only the first process counts: processes are replayed one after another, so their sums at one time are not known here.
- *       Calls of others are counted in other_calls
+ *   V4  of several processes all count together, each block where it was made, until its process ends; those that end with
+ *       the last event or later keep their blocks to the end
  */
 #ifndef HT_COURSE_H
 #define HT_COURSE_H
@@ -33,7 +33,6 @@ struct ht_course {
 	uint64_t peak_bytes, peak_blocks, peak_ns; /* peak_blocks: at that moment */
 	size_t peak_point;
 	bool has_peak; /* anything was ever live */
-	uint64_t other_calls;
 };
 
 int ht_course_take(struct ht_model *t, size_t points, struct ht_course *ret, struct ht_err *err);

@@ -46,7 +46,6 @@ int ht_gist_take(const char *path, struct ht_gist *ret, struct ht_err *err)
 		.peak_count = sites.totals.peak.count,
 		.leaked_bytes = sites.totals.leaked.bytes,
 		.leaked_count = sites.totals.leaked.count,
-		.other_calls = sites.other_calls,
 	};
 	ht_sites_fini(&sites);
 	ht_model_close(t);

@@ -13,7 +13,6 @@
 struct ht_gist {
 	uint64_t peak_bytes, peak_count;
 	uint64_t leaked_bytes, leaked_count;
-	uint64_t other_calls; /* of other processes than the first, of which the figures are */
 };
 
 /* Replays the whole trace. One that is damaged has no gist. */

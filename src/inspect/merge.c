@@ -109,7 +109,7 @@ static void close_lane(struct ht_merge *m, size_t lane)
 
 /* ---- the walk ---------------------------------------------------------------------------------------------- */
 
-int ht_merge_init(struct ht_merge *m, struct ht_model *t, uint64_t image, struct ht_err *err)
+int ht_merge_init(struct ht_merge *m, struct ht_model *t, struct ht_err *err)
 {
 	size_t count = t->streams.count;
 
@@ -124,7 +124,7 @@ int ht_merge_init(struct ht_merge *m, struct ht_model *t, uint64_t image, struct
 	for (size_t i = 0; i < count; i++) {
 		const struct ht_stream *s = &t->streams.at[i];
 
-		if (s->image != image || !s->event_count)
+		if (!s->event_count)
 			continue;
 		m->heap[m->streams] =
 			(struct ht_turn){ t->event_blocks.at[s->event_from].first_time_ticks, m->streams };
@@ -287,13 +287,15 @@ static int search_turn(struct search *s, size_t turn, struct ht_err *err)
 {
 	struct ht_merge *m = s->merge;
 	struct ht_lane *l;
-	int rc;
+	int rc = 0;
 
 	if (turn >= m->turns || ht_clock_ns(&m->model->clock, m->heap[turn].time_ticks) > s->until_ns)
 		return 0;
-	rc = open_lane(m, m->heap[turn].lane, &l, err);
-	if (!rc && l != s->not_in)
-		rc = search_lane(s, l, err);
+	if (m->stream[m->heap[turn].lane]->image == s->not_in->stream->image) {
+		rc = open_lane(m, m->heap[turn].lane, &l, err);
+		if (!rc && l != s->not_in)
+			rc = search_lane(s, l, err);
+	}
 	if (!rc)
 		rc = search_turn(s, 2 * turn + 1, err);
 	return rc ? rc : search_turn(s, 2 * turn + 2, err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* merge.h -- the rows of all streams of one image as one sequence, by time
+/* merge.h -- the rows of all streams of a trace as one sequence, by time
  *
- * Caller: replay.c, once per image.
+ * Caller: replay.c.
  *
  *   stream 1   [block: 10 14 31]        [block: 70 71]
  *   stream 2          [block: 12 30 33 34]                  ->  10/1 12/2 14/1 30/2 31/1 33/2 34/2 70/1 71/1
@@ -57,14 +57,14 @@ struct ht_turn {
 
 struct ht_merge {
 	struct ht_model *model;
-	const struct ht_stream **stream; /* of this image, those with rows */
+	const struct ht_stream **stream; /* those with rows */
 	struct ht_lane **lane;           /* of each; NULL: not begun, or done */
 	struct ht_turn *heap;
 	size_t streams, turns;
 	bool done; /* the lane at the top is */
 };
 
-int ht_merge_init(struct ht_merge *m, struct ht_model *t, uint64_t image, struct ht_err *err);
+int ht_merge_init(struct ht_merge *m, struct ht_model *t, struct ht_err *err);
 void ht_merge_fini(struct ht_merge *m);
 
 /* 1: *ret stands at the next row; 0: no more. */
@@ -80,8 +80,8 @@ struct ht_release {
 	uint64_t seq;
 };
 
-/* Looks for the earliest release of `address`, at most at `until_ns`, that another lane than `not_in` still has in front of
- * it and that was not taken early. 1: found. */
+/* Looks for the earliest release of `address`, at most at `until_ns`, that another lane than `not_in`, of the same image, still
+ * has in front of it and that was not taken early. 1: found. */
 int ht_merge_find_release(struct ht_merge *m, const struct ht_lane *not_in, uint64_t address, __int128 until_ns,
 			  struct ht_release *ret, struct ht_err *err);
 

@@ -2,7 +2,7 @@
 /* misuse.c -- finds wrong releases in two replays, and groups them by the places they came from
  *
  *   first    release of what is not live ----> wrong addresses          release by the wrong family ----> list
- *   second   wrong addresses, sorted: each has a past
+ *   second   wrong addresses of each image, sorted: each has a past
  *              [ born, released | around it: a live block | a release whose verdict waits a microsecond ]
  *
  * A row of `list` is found again by its kind and the three contexts in it, through a table of places.
@@ -11,12 +11,14 @@
 
 #include <stdlib.h>
 
+#include "inspect/index.h"
+
 #define INVERTED_NS 1000
 #define FIRST_SLOTS 64
 
-/* What the second replay knows of a wrong address. */
+/* What the second replay knows of a wrong address. In another image the address means nothing. */
 struct past {
-	uint64_t address;
+	uint64_t image, address;
 	struct ht_moment born, released; /* the last block that began here, and its end */
 	uint64_t size;
 	bool is_inside; /* of the block `around` */
@@ -28,11 +30,10 @@ struct past {
 struct hunt {
 	struct ht_model *model;
 	struct ht_misuses *found;
-	struct ht_live wrong; /* addresses, as a set */
+	struct ht_index wrong; /* of (image, address): 1 for each that is */
 	struct past *past;
 	size_t pasts;
-	const struct ht_stream *stream; /* of the latest event: another image has another past */
-	size_t *slot;                   /* hash table: 1 + place in found->list; 0: empty */
+	size_t *slot; /* hash table: 1 + place in found->list; 0: empty */
 	size_t slots;
 };
 
@@ -42,6 +43,15 @@ static int no_memory(struct ht_err *err)
 }
 
 /* ---- the list of errors ------------------------------------------------------------------------------------ */
+
+static int by_time(const void *a, const void *b)
+{
+	const struct ht_misuse *x = a, *y = b;
+
+	if (x->here.ticks != y->here.ticks)
+		return x->here.ticks < y->here.ticks ? -1 : 1;
+	return (x->address > y->address) - (x->address < y->address);
+}
 
 static uint64_t hash_of(const struct ht_misuse *m)
 {
@@ -96,7 +106,12 @@ static int add(struct hunt *h, const struct ht_misuse *m, struct ht_err *err)
 	h->found->errors++;
 	slot = slot_of(h, m);
 	if (*slot) {
-		h->found->list.at[*slot - 1].count++;
+		struct ht_misuse *there = &h->found->list.at[*slot - 1];
+		uint64_t count = there->count + 1;
+
+		if (by_time(m, there) < 0) /* verdicts come late; the first error is shown */
+			*there = *m;
+		there->count = count;
 		return 0;
 	}
 	new = HT_LIST_ADD(&h->found->list);
@@ -164,9 +179,11 @@ static int find_wrong(void *state, const struct ht_event *e, struct ht_err *err)
 	}
 	h->found->judged++;
 	if (!e->block) {
-		struct ht_live_block b = { .address = m.address };
+		uint32_t *wrong = ht_index_at(&h->wrong, e->stream->image, m.address);
 
-		return ht_live_put(&h->wrong, &b) ? 0 : no_memory(err);
+		if (wrong)
+			*wrong = 1;
+		return wrong ? 0 : no_memory(err);
 	}
 	if (!mismatched(h->model, e->block->context, e->context))
 		return 0;
@@ -178,15 +195,15 @@ static int find_wrong(void *state, const struct ht_event *e, struct ht_err *err)
 
 /* ---- the second replay ------------------------------------------------------------------------------------- */
 
-/* The first of the wrong addresses that is not below. */
-static size_t first_from(const struct hunt *h, uint64_t address)
+/* The first of the image's wrong addresses that is not below. */
+static size_t first_from(const struct hunt *h, uint64_t image, uint64_t address)
 {
 	size_t from = 0, to = h->pasts;
 
 	while (from < to) {
 		size_t middle = from + (to - from) / 2;
 
-		if (h->past[middle].address < address)
+		if (h->past[middle].image != image ? h->past[middle].image < image : h->past[middle].address < address)
 			from = middle + 1;
 		else
 			to = middle;
@@ -194,11 +211,10 @@ static size_t first_from(const struct hunt *h, uint64_t address)
 	return from;
 }
 
-static struct past *past_of(const struct hunt *h, uint64_t address)
+/* Of one that is wrong somewhere. */
+static struct past *past_of(const struct hunt *h, uint64_t image, uint64_t address)
 {
-	size_t i = first_from(h, address);
-
-	return i < h->pasts && h->past[i].address == address ? &h->past[i] : NULL;
+	return &h->past[first_from(h, image, address)];
 }
 
 static int give_verdict(struct hunt *h, struct past *p, struct ht_err *err)
@@ -220,9 +236,11 @@ static int handed_out(struct hunt *h, const struct ht_event *e, struct ht_err *e
 	uint64_t end = e->address + e->size < e->address ? UINT64_MAX : e->address + e->size;
 	int rc = 0;
 
-	for (size_t i = first_from(h, e->address); !rc && i < h->pasts; i++) {
+	for (size_t i = first_from(h, e->stream->image, e->address); !rc && i < h->pasts; i++) {
 		struct past *p = &h->past[i];
 
+		if (p->image != e->stream->image)
+			break;
 		if (p->address == e->address) {
 			if (p->waits && inverted(h, p, e)) {
 				p->waits = false;
@@ -252,23 +270,29 @@ static int handed_out(struct hunt *h, const struct ht_event *e, struct ht_err *e
 
 static void went(struct hunt *h, const struct ht_live_block *b, const struct ht_moment *by)
 {
-	uint64_t end = b->address + b->size < b->address ? UINT64_MAX : b->address + b->size;
+	uint64_t end = b->address + b->size < b->address ? UINT64_MAX : b->address + b->size, image = by->stream->image;
+	bool inherited = h->model->streams.at[b->stream].image != image;
 
-	for (size_t i = first_from(h, b->address); i < h->pasts; i++) {
+	for (size_t i = first_from(h, image, b->address); i < h->pasts && h->past[i].image == image; i++) {
 		struct past *p = &h->past[i];
 
-		if (p->address == b->address && p->born.known && p->born.ticks == b->born_ticks)
+		if (p->address == b->address && inherited) {
+			p->born = ht_moment_of_birth(h->model, b);
+			p->size = b->size;
+			p->released = *by;
+		} else if (p->address == b->address && p->born.known && p->born.ticks == b->born_ticks) {
 			p->released = *by; /* and it was not handed out again while a realloc was on its way */
-		else if (p->address >= end)
+		} else if (p->address >= end) {
 			break;
-		else if (p->is_inside && p->around.address == b->address)
+		} else if (p->is_inside && p->around.address == b->address) {
 			p->is_inside = false;
+		}
 	}
 }
 
 static int went_wrong(struct hunt *h, const struct ht_event *e, struct ht_err *err)
 {
-	struct past *p = past_of(h, released_address(e));
+	struct past *p = past_of(h, e->stream->image, released_address(e));
 	struct ht_misuse *m = &p->verdict;
 	int rc = p->waits ? give_verdict(h, p, err) : 0;
 
@@ -289,28 +313,12 @@ static int went_wrong(struct hunt *h, const struct ht_event *e, struct ht_err *e
 	return rc;
 }
 
-/* Another program: no address of the one before means anything. */
-static int begin_image(struct hunt *h, struct ht_err *err)
-{
-	int rc = 0;
-
-	for (size_t i = 0; !rc && i < h->pasts; i++) {
-		if (h->past[i].waits)
-			rc = give_verdict(h, &h->past[i], err);
-		h->past[i] = (struct past){ .address = h->past[i].address };
-	}
-	return rc;
-}
-
 static int watch(void *state, const struct ht_event *e, struct ht_err *err)
 {
 	struct hunt *h = state;
 	int rc = 0;
 
-	if (h->stream && h->stream->image != e->stream->image)
-		rc = begin_image(h, err);
-	h->stream = e->stream;
-	if (!rc && releases(e)) {
+	if (releases(e)) {
 		struct ht_moment here = release_of(e);
 
 		if (e->block && !e->failed)
@@ -327,34 +335,30 @@ static int by_address(const void *a, const void *b)
 {
 	const struct past *x = a, *y = b;
 
+	if (x->image != y->image)
+		return x->image < y->image ? -1 : 1;
 	return (x->address > y->address) - (x->address < y->address);
 }
 
 static int look_again(struct hunt *h, struct ht_err *err)
 {
 	struct ht_observer observer = { watch, h, NULL };
-	const struct ht_live_block *b;
 	struct ht_history history;
-	size_t at = 0;
 	int rc;
 
-	h->past = calloc(ht_live_blocks(&h->wrong), sizeof(*h->past));
+	h->past = calloc(h->wrong.count, sizeof(*h->past));
 	if (!h->past)
 		return no_memory(err);
-	while ((b = ht_live_next(&h->wrong, &at)))
-		h->past[h->pasts++].address = b->address;
+	for (size_t i = 0; i < h->wrong.places; i++)
+		if (h->wrong.place[i].value)
+			h->past[h->pasts++] =
+				(struct past){ .image = h->wrong.place[i].a, .address = h->wrong.place[i].b };
 	qsort(h->past, h->pasts, sizeof(*h->past), by_address);
 	rc = ht_replay_run(h->model, &observer, 1, &history, err);
-	return rc ? rc : begin_image(h, err);
-}
-
-static int by_time(const void *a, const void *b)
-{
-	const struct ht_misuse *x = a, *y = b;
-
-	if (x->here.ticks != y->here.ticks)
-		return x->here.ticks < y->here.ticks ? -1 : 1;
-	return (x->address > y->address) - (x->address < y->address);
+	for (size_t i = 0; !rc && i < h->pasts; i++)
+		if (h->past[i].waits)
+			rc = give_verdict(h, &h->past[i], err);
+	return rc;
 }
 
 int ht_misuse_find(struct ht_model *t, struct ht_misuses *ret, struct ht_err *err)
@@ -365,9 +369,9 @@ int ht_misuse_find(struct ht_model *t, struct ht_misuses *ret, struct ht_err *er
 	struct ht_history history;
 	int rc = ht_replay_run(t, &observer, 1, &history, err);
 
-	if (!rc && ht_live_blocks(&h.wrong))
+	if (!rc && h.wrong.count)
 		rc = look_again(&h, err);
-	ht_live_fini(&h.wrong);
+	ht_index_fini(&h.wrong);
 	free(h.past);
 	free(h.slot);
 	if (rc) {

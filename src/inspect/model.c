@@ -30,11 +30,17 @@ struct account_at {
 	size_t order;
 };
 
+struct image_at {
+	struct ht_meta_image meta;
+	size_t order;
+};
+
 /* What only loading needs. */
 struct load {
 	struct ht_model *model;
 	HT_LIST(struct thread_at) threads;
 	HT_LIST(struct account_at) accounts;
+	HT_LIST(struct image_at) images;
 	size_t order; /* of records, in the file */
 };
 
@@ -64,17 +70,18 @@ static int take_session(struct load *l, struct ht_cursor *c, struct ht_err *err)
 static int take_image(struct load *l, struct ht_cursor *c, struct ht_err *err)
 {
 	struct ht_arena *a = &l->model->arena;
-	struct ht_meta_image m, *new;
+	struct ht_meta_image m;
+	struct image_at *new;
 	int rc = ht_meta_get_image(c, &m, err);
 
 	if (rc)
 		return rc;
 	if (!ht_arena_keep(a, &m.exe) || !ht_arena_keep(a, &m.allocator) || !ht_arena_keep(a, &m.command))
 		return no_memory(err);
-	new = HT_LIST_ADD(&l->model->images);
+	new = HT_LIST_ADD(&l->images);
 	if (!new)
 		return no_memory(err);
-	*new = m;
+	*new = (struct image_at){ m, l->order++ };
 	return 0;
 }
 
@@ -231,8 +238,7 @@ static int take_events(struct load *l, size_t i, struct ht_cursor payload, struc
 	const struct ht_block_at *b = ht_reader_block(l->model->reader, i);
 	struct ht_column_reader rows;
 	struct ht_event_block *new;
-	uint64_t count[HT_ROW_EXISTING + 1] = { 0 };
-	uint32_t calls = 0;
+	uint32_t count[HT_ROW_EXISTING + 1] = { 0 };
 	int rc = ht_column_reader_init(&rows, payload, b->rows, b->first_time_ticks, err);
 
 	if (rc)
@@ -245,14 +251,10 @@ static int take_events(struct load *l, size_t i, struct ht_cursor payload, struc
 	new = HT_LIST_ADD(&l->model->event_blocks);
 	if (!new)
 		return no_memory(err);
-	for (int kind = HT_ROW_ALLOC; kind <= HT_ROW_EXISTING; kind++) {
-		l->model->row_counts[kind] += count[kind];
-		if (CALL_ROWS >> kind & 1)
-			calls += (uint32_t)count[kind];
-	}
 	if (rows.time_ticks > l->model->last_ticks)
 		l->model->last_ticks = rows.time_ticks;
-	*new = (struct ht_event_block){ i, b->stream, b->first_seq, b->first_time_ticks, b->rows, calls };
+	*new = (struct ht_event_block){ i, b->stream, b->first_seq, b->first_time_ticks, b->rows, { 0 } };
+	memcpy(new->row_counts, count, sizeof(count));
 	return 0;
 }
 
@@ -287,7 +289,7 @@ static int take_record(struct load *l, uint32_t kind, struct ht_cursor *c, uint6
 static int take_records(struct load *l, const struct ht_block_at *b, struct ht_cursor c, struct ht_err *err)
 {
 	struct ht_model *t = l->model;
-	size_t images = t->images.count, processes = t->processes.count, modules = t->modules.count,
+	size_t images = l->images.count, processes = t->processes.count, modules = t->modules.count,
 	       contexts = t->contexts.count;
 	size_t losses = t->losses.count, pairs = t->clock.pairs.count;
 	size_t threads = l->threads.count, accounts = l->accounts.count;
@@ -298,7 +300,7 @@ static int take_records(struct load *l, const struct ht_block_at *b, struct ht_c
 		rc = take_record(l, b->kind, &c, &previous, err);
 	if (!rc)
 		return 0;
-	t->images.count = images;
+	l->images.count = images;
 	t->processes.count = processes;
 	t->modules.count = modules;
 	t->contexts.count = contexts;
@@ -397,23 +399,28 @@ static void sort_contexts(struct ht_model *t)
 	t->contexts.count = kept;
 }
 
-static void keep_latest_images(struct ht_model *t)
+static int by_image(const void *a, const void *b)
 {
-	uint64_t highest = 0;
-	size_t kept = 0;
+	const struct image_at *x = a, *y = b;
 
-	for (size_t i = 0; i < t->images.count; i++) {
-		uint64_t image = t->images.at[i].image;
-		size_t j = kept && image <= highest ? 0 : kept;
+	return x->meta.image != y->meta.image ? compare(x->meta.image, y->meta.image) : compare(x->order, y->order);
+}
 
-		while (j < kept && t->images.at[j].image != image)
-			j++;
-		t->images.at[j] = t->images.at[i];
-		kept += j == kept;
-		if (image > highest)
-			highest = image;
+static int keep_latest_images(struct load *l, struct ht_err *err)
+{
+	struct ht_model *t = l->model;
+
+	SORT(&l->images, by_image);
+	for (size_t i = 0; i < l->images.count; i++) {
+		const struct ht_meta_image *m = &l->images.at[i].meta;
+		bool again = t->images.count && t->images.at[t->images.count - 1].image == m->image;
+		struct ht_meta_image *to = again ? &t->images.at[t->images.count - 1] : HT_LIST_ADD(&t->images);
+
+		if (!to)
+			return no_memory(err);
+		*to = *m;
 	}
-	t->images.count = kept;
+	return 0;
 }
 
 /* Ascending, and by a stable order: qsort may not keep records of one process in the order of the file. */
@@ -440,15 +447,36 @@ static void keep_latest_processes(struct ht_model *t)
 	t->processes.count = kept;
 }
 
+static int image_by_number(const void *number, const void *image)
+{
+	return compare(*(const uint64_t *)number, ((const struct ht_meta_image *)image)->image);
+}
+
 const struct ht_meta_image *ht_model_image(const struct ht_model *t, uint64_t image)
 {
-	/* nearly always in order and without a gap */
 	if (image && image <= t->images.count && t->images.at[image - 1].image == image)
-		return &t->images.at[image - 1];
-	for (size_t i = 0; i < t->images.count; i++)
-		if (t->images.at[i].image == image)
-			return &t->images.at[i];
-	return NULL;
+		return &t->images.at[image - 1]; /* nearly always without a gap */
+	return t->images.count ? bsearch(&image, t->images.at, t->images.count, sizeof(*t->images.at), image_by_number)
+			       : NULL;
+}
+
+static int process_by_number(const void *number, const void *process)
+{
+	return compare(*(const uint64_t *)number, ((const struct ht_meta_process *)process)->process);
+}
+
+const struct ht_meta_process *ht_model_process(const struct ht_model *t, uint64_t process)
+{
+	return t->processes.count ? bsearch(&process, t->processes.at, t->processes.count, sizeof(*t->processes.at),
+					    process_by_number)
+				  : NULL;
+}
+
+uint64_t ht_model_process_of(const struct ht_model *t, uint64_t image)
+{
+	const struct ht_meta_image *m = ht_model_image(t, image);
+
+	return m ? m->process : 1;
 }
 
 /* A forked image runs what the one ran that it was forked from. */
@@ -496,6 +524,15 @@ static uint64_t missing_of(const struct ht_model *t, const struct ht_stream *s)
 	return missing;
 }
 
+static void count_rows(struct ht_stream *s, const struct ht_event_block *b)
+{
+	for (int kind = HT_ROW_ALLOC; kind <= HT_ROW_EXISTING; kind++) {
+		s->row_counts[kind] += b->row_counts[kind];
+		if (CALL_ROWS >> kind & 1)
+			s->calls += b->row_counts[kind];
+	}
+}
+
 struct join {
 	size_t thread, account, loss, event;
 };
@@ -523,10 +560,9 @@ static void fill_stream(struct load *l, struct join *j, struct ht_stream *s)
 	s->loss_count = j->loss - s->loss_from;
 	s->event_from = j->event;
 	for (; j->event < t->event_blocks.count && t->event_blocks.at[j->event].stream == s->number; j->event++)
-		s->calls += t->event_blocks.at[j->event].calls;
+		count_rows(s, &t->event_blocks.at[j->event]);
 	s->event_count = j->event - s->event_from;
 	s->missing = s->number ? missing_of(t, s) : 0;
-	t->threads += s->has_thread;
 	t->missing = add_up(t->missing, s->missing);
 }
 
@@ -569,7 +605,9 @@ static int join_streams(struct load *l, struct ht_err *err)
 			return no_memory(err);
 		s->number = number;
 		s->image = 1;
+		s->is_chosen = true;
 		fill_stream(l, &j, s);
+		s->process = ht_model_process_of(t, s->image);
 	}
 	return 0;
 }
@@ -580,9 +618,25 @@ static void name_executables(struct ht_model *t)
 	for (size_t i = 0; i < t->modules.count; i++) {
 		struct ht_meta_module *m = &t->modules.at[i];
 
-		for (size_t k = 0; !m->path.len && k < t->images.count; k++)
-			if (t->images.at[k].image == m->image)
-				m->path = t->images.at[k].exe;
+		const struct ht_meta_image *image = m->path.len ? NULL : ht_model_image(t, m->image);
+
+		if (image)
+			m->path = image->exe;
+	}
+}
+
+void ht_model_count_chosen(struct ht_model *t)
+{
+	t->threads = 0;
+	memset(t->row_counts, 0, sizeof(t->row_counts));
+	for (size_t i = 0; i < t->streams.count; i++) {
+		const struct ht_stream *s = &t->streams.at[i];
+
+		if (!s->is_chosen)
+			continue;
+		t->threads += s->has_thread;
+		for (int kind = HT_ROW_ALLOC; kind <= HT_ROW_EXISTING; kind++)
+			t->row_counts[kind] += s->row_counts[kind];
 	}
 }
 
@@ -602,14 +656,16 @@ static int load(struct load *l, struct ht_err *err)
 	if (!rc && !intact && !ht_reader_begins_right(t->reader))
 		rc = ht_err_set(err, HT_EFORMAT, "is not a heaptap trace");
 	if (!rc)
+		rc = keep_latest_images(l, err);
+	if (!rc)
 		rc = join_streams(l, err);
 	if (rc)
 		return rc;
 	sort_contexts(t);
-	keep_latest_images(t);
 	keep_latest_processes(t);
 	name_forked_images(t);
 	name_executables(t);
+	ht_model_count_chosen(t);
 	ht_clock_prepare(&t->clock, t->session.start_ticks);
 	t->unknown_from_ticks = ht_reader_damages(t->reader, &damage) || t->missing ? 0 : UINT64_MAX;
 	for (size_t i = 0; i < t->losses.count; i++)
@@ -631,6 +687,7 @@ int ht_model_open(const char *path, struct ht_model **ret, struct ht_err *err)
 		rc = load(&l, err);
 	free(l.threads.at);
 	free(l.accounts.at);
+	free(l.images.at);
 	if (rc) {
 		ht_model_close(t);
 		return rc;
@@ -647,6 +704,7 @@ void ht_model_close(struct ht_model *t)
 	ht_arena_fini(&t->arena);
 	free(t->images.at);
 	free(t->processes.at);
+	free(t->chosen.at);
 	free(t->modules.at);
 	free(t->losses.at);
 	free(t->contexts.at);
@@ -725,21 +783,4 @@ bool ht_model_caller(const struct ht_model *t, uint32_t context, uint64_t *ret)
 		return false;
 	*ret = n->pc;
 	return true;
-}
-
-static uint64_t process_of(const struct ht_model *t, uint64_t image)
-{
-	for (size_t i = 0; i < t->images.count; i++)
-		if (t->images.at[i].image == image)
-			return t->images.at[i].process;
-	return 1;
-}
-
-bool ht_model_is_first(const struct ht_model *t, struct ht_first_process *f, uint64_t image)
-{
-	if (f->image != image) {
-		f->image = image;
-		f->counts = process_of(t, image) == process_of(t, t->images.count ? t->images.at[0].image : 1);
-	}
-	return f->counts;
 }

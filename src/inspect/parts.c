@@ -17,7 +17,6 @@ struct watch {
 struct pass {
 	struct ht_model *model;
 	struct ht_sites *sites;
-	struct ht_first_process first;
 	struct watch *watch;
 	size_t parts;
 	struct ht_tally *site_live;
@@ -91,21 +90,16 @@ static int see_event(void *state, const struct ht_event *e, struct ht_err *err)
 	struct pass *p = state;
 	int rc = 0;
 
-	if (!ht_model_is_first(p->model, &p->first, e->stream->image))
-		return 0;
-	if (e->block && !e->failed)
+	if (e->block && !e->failed && !e->inherited)
 		rc = died(p, e->block, err);
 	if (rc || e->kind == HT_EVENT_FREE || !e->has_address)
 		return rc;
 	return born(p, e, err);
 }
 
-static int see_left(void *state, const struct ht_live_block *b, enum ht_leaving why, struct ht_err *err)
+static int see_left(void *state, const struct ht_left *l, struct ht_err *err)
 {
-	struct pass *p = state;
-
-	(void)why;
-	return p->first.counts ? died(p, b, err) : 0;
+	return died(state, l->block, err);
 }
 
 int ht_parts_peak(struct ht_model *t, struct ht_sites *sites, struct ht_part *part, size_t parts, struct ht_err *err)

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* replay.c -- drives the live table with the merged rows and tells what happened, call by call
+/* replay.c -- drives the live tables with the merged rows and tells what happened, call by call
  *
  *   alloc               becomes live
  *   free                goes; was it taken early, it was told then
  *   realloc begin       goes, and waits in the lane            ... end: the new one becomes live
  *                                                              ... failed: the old one comes back
  *   becomes live while live:  look up to a microsecond ahead for the release another thread stamped too late; take it first
+ *
+ * Each row acts on the table of its image (spaces.h). Between the rows come the changes of whole images: one is copied for a
+ * child, one ends. An end waits for the image's last row.
  *
  * A begin whose end never comes gives its block back at the end of the image: until then nobody knows what became of it.
  * Observers are told of the blocks that are left then: every block that became live leaves by an event or by left().
@@ -15,36 +18,34 @@
 #include <stdlib.h>
 
 #include "inspect/merge.h"
+#include "inspect/spaces.h"
 
 #define LATE_STAMP_NS 1000
 
-/* What a forked image begins with: the live set of the one it was forked from, at fork_ticks. */
-struct start {
-	uint64_t image, forked_from, fork_ticks, until_ticks; /* until its agent joined */
-	struct ht_live live;
-	struct ht_live
-		unsure; /* what other threads did until then to these addresses may have come before the fork or after */
-};
-
 struct replay {
 	struct ht_model *model;
-	HT_LIST(struct start) starts; /* by forked_from, fork_ticks, image */
-	size_t next_start;            /* in the image that is replayed: those before it were copied */
-	size_t first_open;            /* the first copied one whose agent had not joined yet */
-	struct ht_live unsure;
 	const struct ht_observer *observer;
 	size_t observers;
-	struct ht_history *history;
 	struct ht_merge merge;
-	struct ht_live live;
-	HT_LIST(struct ht_live_block) left_alone; /* blocks of begins without end */
+	struct ht_spaces spaces;
+	size_t next_change;
+	struct ht_space *space;     /* of the row or change at hand */
+	struct ht_history *history; /* where it counts */
+	struct ht_history of_chosen, of_others;
+	uint64_t now_ticks;
 	struct ht_err *err;
 };
 
 static int no_memory(struct replay *r)
 {
-	return ht_err_set(r->err, HT_ESYSTEM, "out of memory for %llu live blocks",
-			  (unsigned long long)ht_live_blocks(&r->live));
+	return ht_err_set(r->err, HT_ESYSTEM, "out of memory for the live blocks of the trace");
+}
+
+static void enter_space(struct replay *r, struct ht_space *space, uint64_t ticks)
+{
+	r->space = space;
+	r->history = space->is_chosen ? &r->of_chosen : &r->of_others;
+	r->now_ticks = ticks;
 }
 
 static int tell(struct replay *r, const struct ht_event *e)
@@ -56,14 +57,29 @@ static int tell(struct replay *r, const struct ht_event *e)
 	return rc;
 }
 
+/* Whether the space at hand made it, and has no mere copy. */
+static bool is_own(const struct replay *r, const struct ht_live_block *b)
+{
+	return r->model->streams.at[b->stream].image == r->space->image;
+}
+
 static int tell_left(struct replay *r, const struct ht_live_block *b, enum ht_leaving why)
 {
+	struct ht_left l = { b, why, r->now_ticks };
 	int rc = 0;
 
+	if (!r->space->is_chosen || !is_own(r, b))
+		return 0;
 	for (size_t i = 0; !rc && i < r->observers; i++)
 		if (r->observer[i].left)
-			rc = r->observer[i].left(r->observer[i].state, b, why, r->err);
+			rc = r->observer[i].left(r->observer[i].state, &l, r->err);
 	return rc;
+}
+
+/* Nobody looks at what is told of the space at hand. */
+static bool is_quiet(const struct replay *r)
+{
+	return !r->observers || !r->space->is_chosen;
 }
 
 static struct ht_event event_of(enum ht_event_kind kind, const struct ht_lane *l, const struct ht_row *row)
@@ -105,15 +121,25 @@ static void wonder(struct replay *r, const struct ht_row *row)
 		r->history->violations++;
 }
 
-/* Takes a block out; false, and counted, if it is not there. */
-static bool release(struct replay *r, const struct ht_row *row, struct ht_live_block *ret)
+/* Takes a block out, if it is there: no error. */
+static int take(struct replay *r, struct ht_live *l, uint64_t address, struct ht_live_block *ret)
 {
-	bool unsure = r->unsure.count && ht_live_take(&r->unsure, row->address, ret);
+	int rc = ht_live_take(l, address, ret);
 
-	if (ht_live_take(&r->live, row->address, ret) || unsure)
-		return true;
+	return rc < 0 ? no_memory(r) : rc;
+}
+
+/* Takes a block out: 1; 0, and counted, if it is not there. */
+static int release(struct replay *r, const struct ht_row *row, struct ht_live_block *ret)
+{
+	struct ht_space *s = r->space;
+	int unsure = s->unsure.count ? take(r, &s->unsure, row->address, ret) : 0;
+	int rc = unsure < 0 ? unsure : take(r, &s->live, row->address, ret);
+
+	if (rc || unsure)
+		return rc < 0 ? rc : 1;
 	wonder(r, row);
-	return false;
+	return 0;
 }
 
 static int tell_free(struct replay *r, const struct ht_lane *l, const struct ht_row *row, uint64_t seq,
@@ -121,7 +147,7 @@ static int tell_free(struct replay *r, const struct ht_lane *l, const struct ht_
 {
 	struct ht_event e;
 
-	if (!r->observers)
+	if (is_quiet(r))
 		return 0;
 	e = event_of(HT_EVENT_FREE, l, row);
 	e.seq = seq;
@@ -129,6 +155,7 @@ static int tell_free(struct replay *r, const struct ht_lane *l, const struct ht_
 	e.has_size = block;
 	e.size = block ? block->size : 0;
 	e.block = block;
+	e.inherited = block && !is_own(r, block);
 	return tell(r, &e);
 }
 
@@ -151,26 +178,38 @@ static int resolve_conflict(struct replay *r, const struct ht_lane *l, uint64_t 
 	if (!early)
 		return no_memory(r);
 	early->seq = late.seq;
-	early->known = release(r, &late.row, &early->block);
+	rc = release(r, &late.row, &early->block);
+	early->known = rc > 0;
+	if (rc < 0)
+		return rc;
 	if (late.row.kind == HT_ROW_FREE)
 		return tell_free(r, late.lane, &late.row, late.seq, early->known ? &early->block : NULL);
 	return 0;
 }
 
-static int become_live(struct replay *r, const struct ht_lane *l, const struct ht_live_block *b)
+/* What another thread did between fork and join is known now: so it was free when the process was forked. */
+static int settle(struct replay *r, uint64_t address)
 {
 	struct ht_live_block forgotten;
-	int rc;
+	int rc = take(r, &r->space->unsure, address, &forgotten);
 
-	if (r->unsure.count && ht_live_take(&r->unsure, b->address, &forgotten))
-		ht_live_take(&r->live, b->address, &forgotten); /* so it was free when the process was forked */
-	rc = ht_live_find(&r->live, b->address) ? resolve_conflict(r, l, b->address) : 0;
+	return rc > 0 ? take(r, &r->space->live, address, &forgotten) : rc;
+}
 
-	if (!rc && r->observers && ht_live_find(&r->live, b->address)) {
-		ht_live_take(&r->live, b->address, &forgotten);
-		rc = tell_left(r, &forgotten, HT_LEFT_FORGOTTEN);
+static int become_live(struct replay *r, const struct ht_lane *l, const struct ht_live_block *b)
+{
+	struct ht_live *live = &r->space->live;
+	struct ht_live_block forgotten;
+	int rc = r->space->unsure.count ? settle(r, b->address) : 0;
+
+	if (rc < 0)
+		return rc;
+	rc = ht_live_find(live, b->address) ? resolve_conflict(r, l, b->address) : 0;
+	if (!rc && !is_quiet(r) && ht_live_find(live, b->address)) {
+		rc = take(r, live, b->address, &forgotten);
+		rc = rc < 0 ? rc : tell_left(r, &forgotten, HT_LEFT_FORGOTTEN);
 	}
-	if (!rc && !ht_live_put(&r->live, b))
+	if (!rc && !ht_live_put(live, b))
 		rc = no_memory(r);
 	return rc;
 }
@@ -189,7 +228,7 @@ static int leave_alone(struct replay *r, struct ht_lane *l)
 	l->in_realloc = false;
 	if (!l->old_known)
 		return 0;
-	b = HT_LIST_ADD(&r->left_alone);
+	b = HT_LIST_ADD(&r->space->left_alone);
 	if (!b)
 		return no_memory(r);
 	*b = l->old;
@@ -237,7 +276,7 @@ static int replay_alloc(struct replay *r, struct ht_lane *l)
 
 		rc = become_live(r, l, &b);
 	}
-	if (rc || !r->observers)
+	if (rc || is_quiet(r))
 		return rc;
 	e = event_of(row->kind == HT_ROW_EXISTING ? HT_EVENT_EXISTING : HT_EVENT_ALLOC, l, row);
 	e.has_size = true;
@@ -250,15 +289,18 @@ static int replay_free(struct replay *r, struct ht_lane *l)
 {
 	struct ht_early early;
 	struct ht_live_block block;
+	int rc;
 
 	if (l->early.count && take_early(l, &early))
 		return 0;
-	return tell_free(r, l, &l->row, l->seq, release(r, &l->row, &block) ? &block : NULL);
+	rc = release(r, &l->row, &block);
+	return rc < 0 ? rc : tell_free(r, l, &l->row, l->seq, rc ? &block : NULL);
 }
 
-static void begin_realloc(struct replay *r, struct ht_lane *l)
+static int begin_realloc(struct replay *r, struct ht_lane *l)
 {
 	struct ht_early early;
+	int rc = 0;
 
 	l->in_realloc = true;
 	l->begin_ticks = l->row.time_ticks;
@@ -267,8 +309,10 @@ static void begin_realloc(struct replay *r, struct ht_lane *l)
 		l->old_known = early.known;
 		l->old = early.block;
 	} else {
-		l->old_known = release(r, &l->row, &l->old);
+		rc = release(r, &l->row, &l->old);
+		l->old_known = rc > 0;
 	}
+	return rc < 0 ? rc : 0;
 }
 
 static int end_realloc(struct replay *r, struct ht_lane *l)
@@ -284,7 +328,7 @@ static int end_realloc(struct replay *r, struct ht_lane *l)
 		rc = become_live(r, l, &new);
 	else if (row->kind == HT_ROW_REALLOC_FAILED && joined && l->old_known)
 		rc = become_live(r, l, &l->old);
-	if (rc || !r->observers)
+	if (rc || is_quiet(r))
 		return rc;
 	e = event_of(HT_EVENT_REALLOC, l, row);
 	e.failed = row->kind == HT_ROW_REALLOC_FAILED;
@@ -297,6 +341,7 @@ static int end_realloc(struct replay *r, struct ht_lane *l)
 		e.has_old_size = l->old_known;
 		e.old_size = l->old_known ? l->old.size : 0;
 		e.block = l->old_known ? &l->old : NULL;
+		e.inherited = l->old_known && !is_own(r, &l->old);
 	}
 	return tell(r, &e);
 }
@@ -311,8 +356,7 @@ static int replay_row(struct replay *r, struct ht_lane *l)
 	case HT_ROW_FREE:
 		return replay_free(r, l);
 	case HT_ROW_REALLOC_BEGIN:
-		begin_realloc(r, l);
-		return 0;
+		return begin_realloc(r, l);
 	case HT_ROW_REALLOC_END:
 	case HT_ROW_REALLOC_FREED:
 	case HT_ROW_REALLOC_FAILED:
@@ -322,229 +366,175 @@ static int replay_row(struct replay *r, struct ht_lane *l)
 	}
 }
 
-/* ---- images ------------------------------------------------------------------------------------------------ */
+/* ---- changes of whole images ------------------------------------------------------------------------------- */
 
-static int by_fork(const void *a, const void *b)
+static int copy_for(struct replay *r, struct ht_space *parent)
 {
-	const struct start *x = a, *y = b;
+	struct ht_space *child = &r->spaces.list.at[r->spaces.child.at[parent->child_next].space];
 
-	if (x->forked_from != y->forked_from)
-		return x->forked_from < y->forked_from ? -1 : 1;
-	if (x->fork_ticks != y->fork_ticks)
-		return x->fork_ticks < y->fork_ticks ? -1 : 1;
-	return (x->image > y->image) - (x->image < y->image);
-}
-
-static int list_starts(struct replay *r)
-{
-	for (size_t i = 0; i < r->model->images.count; i++) {
-		const struct ht_meta_image *m = &r->model->images.at[i];
-		struct start *s;
-
-		if (!m->forked_from || m->forked_from >= m->image)
-			continue;
-		s = HT_LIST_ADD(&r->starts);
-		if (!s)
-			return no_memory(r);
-		*s = (struct start){ m->image, m->forked_from, m->fork_ticks, m->ticks, { 0 }, { 0 } };
-	}
-	if (r->starts.count)
-		qsort(r->starts.at, r->starts.count, sizeof(*r->starts.at), by_fork);
-	return 0;
-}
-
-/* The children that were forked from `image` before `ticks` get their copies. */
-static int copy_for_children(struct replay *r, uint64_t image, bool all, uint64_t ticks)
-{
-	for (; r->next_start < r->starts.count; r->next_start++) {
-		struct start *s = &r->starts.at[r->next_start];
-
-		if (s->forked_from != image || (!all && s->fork_ticks >= ticks))
-			return 0;
-		if (!ht_live_copy(&r->live, &s->live))
-			return no_memory(r);
-	}
-	return 0;
+	parent->child_next++;
+	return ht_live_copy(&parent->live, &child->live) ? 0 : no_memory(r);
 }
 
 /* A row of the parent after the fork and before the child's agent joined: replay cannot tell whether the child saw it. */
 static int tell_children(struct replay *r, const struct ht_lane *l)
 {
+	struct ht_space *parent = r->space;
 	struct ht_live_block b = block_of(r, l);
+	bool has_address = l->row.kind != HT_ROW_ALLOC_FAILED && l->row.kind != HT_ROW_REALLOC_FREED &&
+			   l->row.kind != HT_ROW_REALLOC_FAILED;
 
-	while (r->first_open < r->next_start && r->starts.at[r->first_open].until_ticks < l->row.time_ticks)
-		r->first_open++;
-	if (l->row.kind == HT_ROW_ALLOC_FAILED || l->row.kind == HT_ROW_REALLOC_FREED ||
-	    l->row.kind == HT_ROW_REALLOC_FAILED)
-		return 0;
-	for (size_t i = r->first_open; i < r->next_start; i++)
-		if (r->starts.at[i].until_ticks >= l->row.time_ticks && !ht_live_put(&r->starts.at[i].unsure, &b))
+	for (size_t i = parent->child_open; i < parent->child_next; i++) {
+		struct ht_child *c = &r->spaces.child.at[i];
+		struct ht_space *s = &r->spaces.list.at[c->space];
+
+		c->has_joined |= s->joined_ticks < l->row.time_ticks;
+		if (c->has_joined && i == parent->child_open)
+			parent->child_open++;
+		else if (!c->has_joined && has_address && !ht_live_put(&s->unsure, &b))
 			return no_memory(r);
+	}
 	return 0;
 }
 
-static int replay_rows(struct replay *r, uint64_t image)
+static int give_back_left_alone(struct replay *r, struct ht_space *s)
+{
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < s->left_alone.count; i++) {
+		const struct ht_live_block *b = &s->left_alone.at[i];
+
+		if (ht_live_find(&s->live, b->address))
+			rc = tell_left(r, b, HT_LEFT_FORGOTTEN);
+		else if (!ht_live_put(&s->live, b))
+			rc = no_memory(r);
+	}
+	return rc;
+}
+
+/* What the image made and did not free; what it inherited is its parent's to answer for. */
+static int leave_rest(struct replay *r, struct ht_space *s)
+{
+	const struct ht_live_block *b;
+	size_t at = 0;
+	int rc = 0;
+
+	while (!rc && (b = ht_live_next(&s->live, &at))) {
+		if (!is_own(r, b))
+			continue;
+		if (!s->is_replaced) {
+			r->history->live_blocks++;
+			r->history->live_bytes += b->size;
+		}
+		rc = tell_left(r, b, s->is_replaced ? HT_LEFT_BY_EXEC : HT_LEFT_AT_END);
+	}
+	return rc;
+}
+
+static int end_space(struct replay *r, struct ht_space *s, uint64_t ticks)
+{
+	int rc;
+
+	enter_space(r, s, ticks);
+	rc = give_back_left_alone(r, s);
+	while (!rc && s->child_next < s->child_to)
+		rc = copy_for(r, s);
+	if (!rc)
+		rc = leave_rest(r, s);
+	ht_spaces_empty(s);
+	s->is_over = true;
+	return rc;
+}
+
+static int change(struct replay *r, const struct ht_change *c)
+{
+	struct ht_space *s = &r->spaces.list.at[c->space];
+
+	if (c->kind == HT_CHANGE_FORK) {
+		struct ht_space *parent = &r->spaces.list.at[s->parent];
+
+		return parent->is_over ? 0 : copy_for(r, parent);
+	}
+	s->is_ending = true;
+	return s->streams ? 0 : end_space(r, s, c->ticks);
+}
+
+/* All that is due before a row of this time. */
+static int run_changes(struct replay *r, uint64_t before_ticks)
+{
+	const struct ht_spaces *s = &r->spaces;
+	int rc = 0;
+
+	while (!rc && r->next_change < s->change.count && s->change.at[r->next_change].ticks < before_ticks)
+		rc = change(r, &s->change.at[r->next_change++]);
+	return rc;
+}
+
+/* ---- the whole --------------------------------------------------------------------------------------------- */
+
+static int end_stream(struct replay *r, struct ht_lane *l)
+{
+	struct ht_space *s = r->space;
+	int rc = l->in_realloc ? leave_alone(r, l) : 0;
+
+	s->streams--;
+	return rc || s->streams || !s->is_ending ? rc : end_space(r, s, r->now_ticks);
+}
+
+static int replay_rows(struct replay *r)
 {
 	struct ht_lane *l;
 	int rc;
 
 	while ((rc = ht_merge_next(&r->merge, &l, r->err)) > 0) {
-		rc = copy_for_children(r, image, false, l->row.time_ticks);
-		if (!rc && r->first_open < r->next_start)
+		uint64_t ticks = l->row.time_ticks;
+
+		rc = run_changes(r, ticks);
+		enter_space(r, &r->spaces.list.at[r->spaces.of_stream[l->stream - r->model->streams.at]], ticks);
+		if (!rc && r->space->child_open < r->space->child_next)
 			rc = tell_children(r, l);
 		if (!rc)
 			rc = replay_row(r, l);
 		if (rc)
 			return rc;
 		rc = ht_merge_step(&r->merge, r->err);
-		if (!rc && l->in_realloc)
-			rc = leave_alone(r, l);
-		if (rc < 0)
+		rc = rc > 0 ? 0 : rc ? rc : end_stream(r, l);
+		if (rc)
 			return rc;
 	}
 	return rc;
 }
 
-/* With nothing, or with what its parent had. */
-static void begin_image(struct replay *r, uint64_t image)
+/* The changes after the last row, and the ends that the trace does not tell. */
+static int replay_rest(struct replay *r)
 {
-	ht_live_fini(&r->live);
-	ht_live_fini(&r->unsure);
-	r->left_alone.count = 0;
-	for (size_t i = 0; i < r->starts.count; i++)
-		if (r->starts.at[i].image == image) {
-			r->live = r->starts.at[i].live;
-			r->unsure = r->starts.at[i].unsure;
-			r->starts.at[i].live = r->starts.at[i].unsure = (struct ht_live){ 0 };
-		}
-	r->next_start = 0;
-	while (r->next_start < r->starts.count && r->starts.at[r->next_start].forked_from < image)
-		r->next_start++;
-	r->first_open = r->next_start;
-}
-
-static bool is_own(const struct replay *r, const struct ht_live_block *b, uint64_t image)
-{
-	return r->model->streams.at[b->stream].image == image;
-}
-
-/* What the image made and did not free; what it inherited is its parent's to answer for. */
-static void count_left(struct replay *r, uint64_t image)
-{
-	const struct ht_live_block *b;
-	size_t at = 0;
-
-	while ((b = ht_live_next(&r->live, &at)))
-		if (is_own(r, b, image)) {
-			r->history->live_blocks++;
-			r->history->live_bytes += b->size;
-		}
-}
-
-static int replay_image(struct replay *r, uint64_t image)
-{
-	int rc = ht_merge_init(&r->merge, r->model, image, r->err);
-
-	if (rc)
-		return rc;
-	begin_image(r, image);
-	rc = replay_rows(r, image);
-	ht_merge_fini(&r->merge);
-	if (!rc)
-		rc = copy_for_children(r, image, true, 0);
-	for (size_t i = 0; !rc && i < r->left_alone.count; i++) {
-		const struct ht_live_block *b = &r->left_alone.at[i];
-
-		if (ht_live_find(&r->live, b->address))
-			rc = tell_left(r, b, HT_LEFT_FORGOTTEN);
-		else if (!ht_live_put(&r->live, b))
-			rc = no_memory(r);
-	}
-	return rc;
-}
-
-static int tell_remaining(struct replay *r, uint64_t image, enum ht_leaving why)
-{
-	const struct ht_live_block *b;
-	size_t at = 0;
 	int rc = 0;
 
-	while (!rc && (b = ht_live_next(&r->live, &at)))
-		if (is_own(r, b, image))
-			rc = tell_left(r, b, why);
+	for (; !rc && r->next_change < r->spaces.change.count; r->next_change++)
+		rc = change(r, &r->spaces.change.at[r->next_change]);
+	for (size_t i = 0; !rc && i < r->spaces.list.count; i++)
+		if (!r->spaces.list.at[i].is_over)
+			rc = end_space(r, &r->spaces.list.at[i], r->now_ticks);
 	return rc;
-}
-
-/* Whether a later image of the same process has streams. */
-static bool goes_on(const struct ht_model *t, uint64_t image)
-{
-	const struct ht_meta_image *m = ht_model_image(t, image), *other;
-
-	for (size_t i = 0; i < t->streams.count; i++) {
-		const struct ht_stream *s = &t->streams.at[i];
-
-		if (!s->event_count || s->image <= image)
-			continue;
-		other = ht_model_image(t, s->image);
-		if ((other ? other->process : 1) == (m ? m->process : 1))
-			return true;
-	}
-	return false;
-}
-
-/* The lowest image above `after` that has streams, or was forked. */
-static bool next_image(const struct ht_model *t, bool any, uint64_t after, uint64_t *ret)
-{
-	bool found = false;
-
-	for (size_t i = 0; i < t->streams.count; i++) {
-		uint64_t image = t->streams.at[i].image;
-
-		if (!t->streams.at[i].event_count || (any && image <= after) || (found && image >= *ret))
-			continue;
-		*ret = image;
-		found = true;
-	}
-	for (size_t i = 0; i < t->images.count;
-	     i++) { /* one that made no call may have been forked from all the same */
-		const struct ht_meta_image *m = &t->images.at[i];
-
-		if (!m->forked_from || (any && m->image <= after) || (found && m->image >= *ret))
-			continue;
-		*ret = m->image;
-		found = true;
-	}
-	return found;
 }
 
 int ht_replay_run(struct ht_model *t, const struct ht_observer *observer, size_t observers, struct ht_history *ret,
 		  struct ht_err *err)
 {
-	struct ht_history history = { 0 };
-	struct replay r = { .model = t, .observer = observer, .observers = observers, .history = &history, .err = err };
-	uint64_t image = 0;
-	bool more = next_image(t, false, 0, &image);
-	int rc = list_starts(&r);
+	struct replay r = { .model = t, .observer = observer, .observers = observers, .err = err };
+	int rc = ht_spaces_init(&r.spaces, t, err);
 
-	while (!rc && more) {
-		bool replaced = goes_on(t, image);
-
-		rc = replay_image(&r, image);
-		if (!rc && !replaced)
-			count_left(&r, image);
-		if (!rc && observers)
-			rc = tell_remaining(&r, image, replaced ? HT_LEFT_BY_EXEC : HT_LEFT_AT_END);
-		more = next_image(t, true, image, &image);
+	if (rc)
+		return rc;
+	rc = ht_merge_init(&r.merge, t, err);
+	if (!rc) {
+		rc = replay_rows(&r);
+		ht_merge_fini(&r.merge);
 	}
-	ht_live_fini(&r.live);
-	ht_live_fini(&r.unsure);
-	for (size_t i = 0; i < r.starts.count; i++) {
-		ht_live_fini(&r.starts.at[i].live);
-		ht_live_fini(&r.starts.at[i].unsure);
-	}
-	free(r.starts.at);
-	free(r.left_alone.at);
 	if (!rc)
-		*ret = history;
+		rc = replay_rest(&r);
+	ht_spaces_fini(&r.spaces);
+	if (!rc)
+		*ret = r.of_chosen;
 	return rc;
 }

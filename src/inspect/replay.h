@@ -3,12 +3,19 @@
  *
  * Callers: account.c, which only counts, and commands that look at every event.
  *
- *   rows --merge--> one row --live table--> one event --> observers, in the order of the list
+ *   rows --merge--> one row --live table of its process--> one event --> observers, in the order of the list
  *
- * A call is one event. A realloc is one event, at its end. docs/trace-format.md, section 7, has the rules of order.
+ * A call is one event. A realloc is one event, at its end. Events of all processes come in one order, by time; a process's
+ * heap ends with it, or when it executes another program. docs/trace-format.md, section 7, has the rules.
+ *
+ * Whose block is it? A forked child has a copy of each block of its parent, and may free it. But the block was made once, and
+ * is counted where it was made: what happens to a copy is told as `inherited`, and who adds up passes over it.
  *
  * Always true:
- *   memory grows with the live blocks and the threads that run at the same time, never with the events
+ *   P1  memory grows with the live blocks of the processes and the threads that run at the same time, never with the events;
+ *       what parent and child have in common is there once
+ *   P2  every block that became live leaves once, by an event that is not inherited or by left(), in the process that made it
+ *   P3  only events and blocks of chosen processes (choice.h) are told and counted
  */
 #ifndef HT_REPLAY_H
 #define HT_REPLAY_H
@@ -20,13 +27,14 @@ enum ht_event_kind { HT_EVENT_ALLOC, HT_EVENT_FREE, HT_EVENT_REALLOC, HT_EVENT_E
 
 struct ht_event {
 	enum ht_event_kind kind;
-	const struct ht_stream *stream;
-	uint64_t ticks; /* realloc: of its end */
+	const struct ht_stream *stream; /* process and image are its */
+	uint64_t ticks;                 /* realloc: of its end */
 	uint32_t context;
 	uint8_t heap, source;       /* enum ht_heap, enum ht_source */
 	bool failed;                /* alloc: no address; realloc: the old block lives on */
 	bool has_address;           /* alloc, realloc: the new block's; free: always */
 	bool has_size;              /* free: the size of the block is known */
+	bool inherited;             /* `block` is the copy that a fork made of another process's */
 	uint64_t address, size;     /* realloc: new */
 	bool has_old, has_old_size; /* realloc: its begin was recorded; the old block was known */
 	uint64_t begin_ticks, old_address, old_size;
@@ -36,24 +44,29 @@ struct ht_event {
 
 /* Ways in which a block leaves without an event. */
 enum ht_leaving {
-	HT_LEFT_AT_END,    /* the recording ended: it was never freed */
+	HT_LEFT_AT_END,    /* the process or the recording ended: it was never freed */
 	HT_LEFT_BY_EXEC,   /* the program was replaced by another */
 	HT_LEFT_FORGOTTEN, /* its address was handed out again, so its end is not in the trace */
+};
+
+struct ht_left {
+	const struct ht_live_block *block;
+	enum ht_leaving why;
+	uint64_t ticks;
 };
 
 /* Not 0 from either function ends the replay with that. */
 struct ht_observer {
 	int (*event)(void *state, const struct ht_event *e, struct ht_err *err);
 	void *state;
-	int (*left)(void *state, const struct ht_live_block *b, enum ht_leaving why, struct ht_err *err); /* or NULL */
+	int (*left)(void *state, const struct ht_left *l, struct ht_err *err); /* or NULL */
 };
 
 struct ht_history {
-	uint64_t reordered;        /* releases taken before their turn, because two stamps were inverted */
-	uint64_t violations;       /* what no heap can have done */
-	uint64_t unknown_releases; /* and births of blocks that live, where a call may have been lost */
-	uint64_t live_blocks,
-		live_bytes; /* at the end, of the last image of each process; what it inherited by fork is not its own */
+	uint64_t reordered;               /* releases taken before their turn, because two stamps were inverted */
+	uint64_t violations;              /* what no heap can have done */
+	uint64_t unknown_releases;        /* and births of blocks that live, where a call may have been lost */
+	uint64_t live_blocks, live_bytes; /* when their processes ended */
 };
 
 int ht_replay_run(struct ht_model *t, const struct ht_observer *observer, size_t observers, struct ht_history *ret,

@@ -13,9 +13,7 @@ struct pass {
 	const struct ht_sites_options *options;
 	struct ht_filter *filter;
 	bool restricts, restricts_life, entered; /* entered: the window */
-	uint64_t now_ticks;
 	struct ht_sites *sites;
-	struct ht_first_process first;
 };
 
 uint32_t ht_sites_size_class(uint64_t size)
@@ -93,7 +91,6 @@ static void set_peak(struct ht_totals *whole, uint64_t ticks)
 /* What is live when the window opens is its first height. */
 static void look_at_time(struct pass *p, uint64_t ticks)
 {
-	p->now_ticks = ticks;
 	if (p->entered || ticks < p->filter->from_ticks)
 		return;
 	p->entered = true;
@@ -133,16 +130,21 @@ static uint64_t lifetime_ns(const struct pass *p, const struct ht_live_block *b,
 	return ns > 0 ? (uint64_t)ns : 0;
 }
 
-/* `kept`: until the recording ended. */
-static void classify(struct pass *p, struct ht_site *site, const struct ht_live_block *b, uint64_t end_ticks, bool kept)
+/* Freed or gone by exec; never freed by a process that ended before the recording; never freed, and there to the last. */
+enum manner { LEAVES, LEAKS, STAYS };
+
+static void classify(struct pass *p, struct ht_site *site, const struct ht_live_block *b, uint64_t end_ticks,
+		     enum manner manner)
 {
 	struct ht_totals *whole = &p->sites->totals;
 	int born = ht_filter_side(p->filter, b->born_ticks);
-	int ended = kept ? 1 : ht_filter_side(p->filter, end_ticks);
+	int ended = manner == STAYS ? 1 : ht_filter_side(p->filter, end_ticks);
 	enum ht_nature n = born ? (ended ? HT_AOFO : HT_AOFI) : (ended ? HT_AIFO : HT_AIFI);
 
 	if (born > 0 || ended < 0)
 		return;
+	if (manner == LEAKS) /* whoever did not free it in the window did not */
+		n = born ? HT_AOFO : HT_AIFO;
 	add(&site->nature[n], &whole->nature[n], b->size);
 	if (born < 0)
 		return;
@@ -150,7 +152,7 @@ static void classify(struct pass *p, struct ht_site *site, const struct ht_live_
 		count_call(p, site, false, false);
 		add(&site->allocated, &whole->allocated, b->size);
 	}
-	if (!kept)
+	if (manner == LEAVES)
 		return;
 	if (!p->options->late_ticks || b->born_ticks < p->options->late_ticks) {
 		add(&site->leaked, &whole->leaked, b->size);
@@ -161,8 +163,8 @@ static void classify(struct pass *p, struct ht_site *site, const struct ht_live_
 }
 
 /* The site of a block that passes, or NULL if it does not: < 0 if memory ran out. */
-static int end_block(struct pass *p, const struct ht_live_block *b, uint64_t end_ticks, bool kept, struct ht_site **ret,
-		     struct ht_err *err)
+static int end_block(struct pass *p, const struct ht_live_block *b, uint64_t end_ticks, enum manner manner,
+		     struct ht_site **ret, struct ht_err *err)
 {
 	struct ht_filter_block shown = seen(b);
 	struct ht_site *site;
@@ -171,7 +173,7 @@ static int end_block(struct pass *p, const struct ht_live_block *b, uint64_t end
 	*ret = NULL;
 	if (passes <= 0)
 		return passes;
-	if (p->restricts_life && !ht_filter_life(p->filter, lifetime_ns(p, b, end_ticks), !kept))
+	if (p->restricts_life && !ht_filter_life(p->filter, lifetime_ns(p, b, end_ticks), manner == LEAVES))
 		return 0;
 	site = site_of(p, &shown, err);
 	if (!site)
@@ -180,7 +182,7 @@ static int end_block(struct pass *p, const struct ht_live_block *b, uint64_t end
 		keep_peak(site, &p->sites->totals);
 		take(&site->live, &p->sites->totals.live, b->size);
 	}
-	classify(p, site, b, end_ticks, kept);
+	classify(p, site, b, end_ticks, manner);
 	*ret = site;
 	return 0;
 }
@@ -208,7 +210,7 @@ static int take_release(struct pass *p, const struct ht_event *e, struct ht_err 
 {
 	bool is_free = e->kind == HT_EVENT_FREE, freed = is_free || !e->has_address;
 	struct ht_site *site = NULL;
-	int rc = e->block ? end_block(p, e->block, e->ticks, false, &site, err) : 0;
+	int rc = e->block && !e->inherited ? end_block(p, e->block, e->ticks, LEAVES, &site, err) : 0;
 
 	if (rc)
 		return rc;
@@ -249,26 +251,25 @@ static int take_event(void *state, const struct ht_event *e, struct ht_err *err)
 	struct pass *p = state;
 	int rc = 0;
 
-	if (!ht_model_is_first(p->model, &p->first, e->stream->image)) {
-		p->sites->other_calls++;
-		return 0;
-	}
 	look_at_time(p, e->ticks);
 	if (e->kind == HT_EVENT_FREE || (e->kind == HT_EVENT_REALLOC && !e->failed))
 		rc = take_release(p, e, err);
 	return rc || e->kind == HT_EVENT_FREE ? rc : take_birth(p, e, err);
 }
 
-static int take_left(void *state, const struct ht_live_block *b, enum ht_leaving why, struct ht_err *err)
+static int take_left(void *state, const struct ht_left *l, struct ht_err *err)
 {
 	struct pass *p = state;
 	struct ht_site *site;
+	uint64_t last_ticks = p->model->last_ticks;
 
-	if (!p->first.counts)
-		return 0;
-	if (why == HT_LEFT_AT_END && !p->entered)
-		look_at_time(p, p->filter->from_ticks);
-	return end_block(p, b, p->now_ticks, why == HT_LEFT_AT_END, &site, err);
+	if (l->why == HT_LEFT_AT_END && l->ticks >= last_ticks) {
+		if (!p->entered)
+			look_at_time(p, p->filter->from_ticks);
+		return end_block(p, l->block, last_ticks, STAYS, &site, err);
+	}
+	look_at_time(p, l->ticks);
+	return end_block(p, l->block, l->ticks, l->why == HT_LEFT_AT_END ? LEAKS : LEAVES, &site, err);
 }
 
 int ht_sites_take(struct ht_model *t, const struct ht_sites_options *o, struct ht_sites *ret, struct ht_err *err)

@@ -23,6 +23,8 @@
  *   I1  memory is bounded by sites and live blocks, never by events
  *   I2  a sum of the whole is the sum of the sites'
  *   I3  every block that passes the filter is in exactly one of the natures, or lay wholly outside of the window
+ *   I4  of several processes the sums are those of all together, each block where it was made: what a child inherited is its
+ *       parent's, and a process's blocks are live until it ends
  */
 #ifndef HT_SITES_H
 #define HT_SITES_H
@@ -64,7 +66,6 @@ struct ht_sites {
 	HT_LIST(struct ht_site) list;
 	struct ht_index by_context; /* (image and part, context) to number in the list + 1 */
 	struct ht_totals totals;
-	uint64_t other_calls; /* of processes that the first one made: not in any sum */
 	struct ht_history history;
 };
 

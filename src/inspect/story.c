@@ -4,7 +4,8 @@
  *   open     lifetimes that have begun and not ended; usually none or one
  *   origin   of each live block that a realloc made: the row that made the first block of the chain
  *
- * An event is found again in the second replay by its stream and sequence number, which do not depend on the order.
+ * A row is named by its stream and sequence number, which do not depend on the order, and so is the block it made. Copies that
+ * forks made have no story of their own: a release of one leads to the block in the process that made it.
  */
 #include "inspect/story.h"
 
@@ -22,8 +23,8 @@ struct teller {
 	uint64_t address; /* of an address */
 	uint64_t target;  /* of an event: its number; then the row where the chain begins */
 	uint64_t seq, stream;
-	bool has_block; /* the event has one */
-	struct ht_live origin;
+	bool has_block;        /* the event has one */
+	struct ht_live origin; /* by key_of() in place of an address */
 };
 
 static int no_memory(struct ht_err *err)
@@ -38,7 +39,7 @@ static bool gives_block(const struct ht_event *e)
 
 static bool releases_block(const struct ht_event *e)
 {
-	return e->block && !e->failed;
+	return e->block && !e->failed && !e->inherited;
 }
 
 static uint64_t stream_of(const struct teller *t, const struct ht_event *e)
@@ -48,39 +49,52 @@ static uint64_t stream_of(const struct teller *t, const struct ht_event *e)
 
 /* ---- the first replay of an event: where its chain begins ---------------------------------------------------- */
 
-/* Takes the origin of a block out of the notes; a block that is not there begins its own chain. */
-static struct ht_live_block take_origin(struct teller *t, const struct ht_live_block *b)
+/* Of a block by the row that made it; different for all rows of one trace of less than a million million rows a thread. */
+static uint64_t key_of(uint64_t stream, uint64_t seq)
 {
-	struct ht_live_block origin;
+	return stream << 40 | (seq & (((uint64_t)1 << 40) - 1));
+}
 
-	return ht_live_take(&t->origin, b->address, &origin) ? origin : *b;
+/* A block that is not in the notes begins its own chain. */
+static struct ht_live_block origin_of(struct teller *t, const struct ht_live_block *b)
+{
+	const struct ht_live_block *origin = ht_live_find(&t->origin, key_of(b->stream, b->born_seq));
+
+	return origin ? *origin : *b;
 }
 
 static int find_origin(void *state, const struct ht_event *e, struct ht_err *err)
 {
 	struct teller *t = state;
-	struct ht_live_block origin = { .born_seq = e->seq, .stream = (uint32_t)stream_of(t, e) };
-	bool has = gives_block(e);
+	struct ht_live_block origin = { .born_seq = e->seq, .stream = (uint32_t)stream_of(t, e) }, gone;
+	bool releases = e->block && !e->failed;
 
 	t->story->events++;
-	if (releases_block(e)) {
-		origin = take_origin(t, e->block);
-		has = true;
-	}
+	if (releases)
+		origin = origin_of(t, e->block);
 	if (t->story->events == t->target) {
 		t->seq = origin.born_seq;
 		t->stream = origin.stream;
-		t->has_block = has;
+		t->has_block = releases || gives_block(e);
 		return FOUND;
 	}
-	if (!gives_block(e))
+	if (releases_block(e))
+		ht_live_take(&t->origin, key_of(e->block->stream, e->block->born_seq), &gone);
+	if (!gives_block(e) || !releases)
 		return 0;
-	if (!releases_block(e)) {
-		ht_live_take(&t->origin, e->address, &origin); /* a block that was forgotten there */
-		return 0;
-	}
-	origin.address = e->address;
+	origin.address = key_of(stream_of(t, e), e->seq);
 	return ht_live_put(&t->origin, &origin) ? 0 : no_memory(err);
+}
+
+/* Blocks that leave without an event take their notes with them. */
+static int forget_origin(void *state, const struct ht_left *l, struct ht_err *err)
+{
+	struct teller *t = state;
+	struct ht_live_block gone;
+
+	(void)err;
+	ht_live_take(&t->origin, key_of(l->block->stream, l->block->born_seq), &gone);
+	return 0;
 }
 
 /* ---- telling ------------------------------------------------------------------------------------------------ */
@@ -118,7 +132,8 @@ static size_t place_of(const struct teller *t, const struct ht_live_block *b)
 {
 	size_t i = 0;
 
-	while (i < t->open.count && (t->open.at[i].address != b->address || t->open.at[i].born.ticks != b->born_ticks))
+	while (i < t->open.count && (t->open.at[i].address != b->address || t->open.at[i].born.ticks != b->born_ticks ||
+				     t->open.at[i].born.stream != &t->model->streams.at[b->stream]))
 		i++;
 	return i;
 }
@@ -172,7 +187,7 @@ static int follow(void *state, const struct ht_event *e, struct ht_err *err)
 	return is_ours(t, e) || (t->by_event && moves_on) ? begin_lifetime(t, e, err) : 0;
 }
 
-static int leave(void *state, const struct ht_live_block *b, enum ht_leaving why, struct ht_err *err)
+static int leave(void *state, const struct ht_left *l, struct ht_err *err)
 {
 	static const enum ht_life_end end_of[] = {
 		[HT_LEFT_AT_END] = HT_LIFE_KEPT,
@@ -180,11 +195,11 @@ static int leave(void *state, const struct ht_live_block *b, enum ht_leaving why
 		[HT_LEFT_FORGOTTEN] = HT_LIFE_FORGOTTEN,
 	};
 	struct teller *t = state;
-	size_t i = place_of(t, b);
+	size_t i = place_of(t, l->block);
 
 	if (i == t->open.count)
 		return 0;
-	t->open.at[i].end = end_of[why];
+	t->open.at[i].end = end_of[l->why];
 	return end_lifetime(t, i, err);
 }
 
@@ -213,7 +228,7 @@ int ht_story_of_event(struct ht_model *t, uint64_t number, const struct ht_liste
 		      struct ht_err *err)
 {
 	struct teller teller = { .model = t, .to = to, .story = ret, .by_event = true, .target = number };
-	struct ht_observer observer = { find_origin, &teller, NULL };
+	struct ht_observer observer = { find_origin, &teller, forget_origin };
 	struct ht_history history;
 	int rc;
 

@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 
+#include "inspect/choice.h"
 #include "show/command.h"
 
 #define DAMAGES_SHOWN 10
@@ -22,13 +23,17 @@ static void warn_of_damages(const char *path, const struct ht_model *t)
 		ht_warn(path, "%" PRIu64 " damages more", damages - DAMAGES_SHOWN);
 }
 
-int ht_answer_open(const char *path, struct ht_model **ret)
+int ht_answer_open(const char *path, const char *process, struct ht_model **ret)
 {
 	struct ht_model *t;
 	struct ht_err err;
 
 	if (ht_model_open(path, &t, &err))
 		return ht_complain(path, &err);
+	if (process && ht_choice_make(t, process, &err)) {
+		ht_model_close(t);
+		return ht_complain(path, &err);
+	}
 	warn_of_damages(path, t);
 	if (!t->has_session)
 		ht_warn(path, "the description of the recording is missing");
@@ -47,6 +52,8 @@ void ht_answer_warn_of_losses(const char *path, struct ht_model *t)
 	for (size_t i = 0; i < t->losses.count; i++) {
 		const struct ht_meta_loss *l = &t->losses.at[i];
 
+		if (!ht_choice_has_stream(t, l->stream))
+			continue;
 		lost += l->count;
 		from = l->from_ticks < from ? l->from_ticks : from;
 		to = l->to_ticks > to ? l->to_ticks : to;

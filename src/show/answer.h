@@ -10,8 +10,14 @@
 
 #include "inspect/model.h"
 
-/* 0; or the exit status, after a complaint. Every damage is named on stderr. */
-int ht_answer_open(const char *path, struct ht_model **ret);
+/* The option that all of them have. */
+#define HT_OPTION_PROCESS                                                                                              \
+	{                                                                                                              \
+		"process", 'p', "PID|NAME", "of these processes alone; #3 is the third of the trace"                   \
+	}
+
+/* 0; or the exit status, after a complaint. Every damage is named on stderr. `process` is what that option said, or NULL. */
+int ht_answer_open(const char *path, const char *process, struct ht_model **ret);
 
 /* What was lost while recording, and when, on stderr: for every answer that would be another with it. */
 void ht_answer_warn_of_losses(const char *path, struct ht_model *t);

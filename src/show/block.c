@@ -18,10 +18,11 @@
 #include "show/out.h"
 #include "show/table.h"
 
-enum { OPT_JSON };
+enum { OPT_JSON, OPT_PROCESS };
 
 static const struct ht_option options[] = {
 	[OPT_JSON] = { .name = "json", .says = "one object: every lifetime with its calls" },
+	[OPT_PROCESS] = HT_OPTION_PROCESS,
 	{ 0 },
 };
 
@@ -182,7 +183,7 @@ static int run(const struct ht_given *given)
 
 	if (parse(given->word[1], &by_address, &number, &err))
 		return ht_complain(given->word[1], &err);
-	status = ht_answer_open(given->word[0], &p.model);
+	status = ht_answer_open(given->word[0], given->option[OPT_PROCESS], &p.model);
 	if (status)
 		return status;
 	p.free_stacks = p.model->session.flags & 2;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "show/answer.h"
 #include "show/command.h"
 #include "show/naming.h"
 #include "show/subject.h"
@@ -25,6 +26,7 @@ enum {
 	OPT_JSON,
 	OPT_GITHUB,
 	OPT_JUNIT,
+	OPT_PROCESS,
 	OPT_NAMING,
 	OPT_END = OPT_NAMING + HT_NAMING_OPTIONS
 };
@@ -45,6 +47,7 @@ static const struct ht_option options[] = {
 	[OPT_JSON] = { .name = "json", .says = "one object: every limit with its figures and worst places" },
 	[OPT_GITHUB] = { .name = "github", .says = "text, and annotations for GitHub Actions" },
 	[OPT_JUNIT] = { "junit", 0, "FILE", "write the verdict as JUnit XML, too" },
+	[OPT_PROCESS] = HT_OPTION_PROCESS,
 	HT_NAMING_AT(OPT_NAMING),
 	[OPT_END] = { 0 },
 };
@@ -103,6 +106,7 @@ static int run(const struct ht_given *given)
 		.path = given->word[0],
 		.limits = &limits,
 		.given = given,
+		.process = given->option[OPT_PROCESS],
 		.naming = OPT_NAMING,
 		.junit = given->option[OPT_JUNIT],
 		.most_places = PLACES_SHOWN,

@@ -37,6 +37,7 @@ enum {
 	OPT_FRAMES,
 	OPT_THRESHOLD,
 	OPT_JSON,
+	OPT_PROCESS,
 	OPT_FILTERS,
 	OPT_NAMING = OPT_FILTERS + HT_FILTER_AT,
 	OPT_END = OPT_NAMING + HT_NAMING_OPTIONS
@@ -51,6 +52,7 @@ static const struct ht_option options[] = {
 			    "by "
 			    "more than both" },
 	[OPT_JSON] = { .name = "json", .says = "one object: the totals, and the changes with their whole stacks" },
+	[OPT_PROCESS] = HT_OPTION_PROCESS,
 	HT_FILTERS(OPT_FILTERS),
 	HT_NAMING_AT(OPT_NAMING),
 	[OPT_END] = { 0 },
@@ -356,7 +358,7 @@ static int answer(struct diff *d, bool json)
 	if (compare(d, &err))
 		return ht_complain(NULL, &err);
 	for (int side = 0; side < HT_SIDES; side++) {
-		ht_subject_warn(&d->side[side], d->side[side].sum.sites.other_calls);
+		ht_subject_warn(&d->side[side]);
 		if (!status)
 			status = ht_answer_status(d->side[side].model);
 	}
@@ -376,7 +378,8 @@ static int run(const struct ht_given *given)
 	if (read_options(given, &d, &err))
 		return ht_complain(NULL, &err);
 	for (int side = 0; !status && side < HT_SIDES; side++) {
-		status = ht_subject_open(&d.side[side], given->word[side], given, OPT_NAMING, OPT_FILTERS);
+		status = ht_subject_open(&d.side[side], given->word[side], given->option[OPT_PROCESS], given,
+					 OPT_NAMING, OPT_FILTERS);
 		if (!status)
 			status = ht_subject_sum(&d.side[side]);
 	}

@@ -17,10 +17,11 @@
 #include "show/out.h"
 #include "show/table.h"
 
-enum { OPT_JSON };
+enum { OPT_JSON, OPT_PROCESS };
 
 static const struct ht_option options[] = {
 	[OPT_JSON] = { .name = "json", .says = "one object: every error with its calls, and what could not be judged" },
+	[OPT_PROCESS] = HT_OPTION_PROCESS,
 	{ 0 },
 };
 
@@ -146,7 +147,7 @@ static int run(const struct ht_given *given)
 	struct ht_misuses found;
 	struct ht_model *t;
 	struct ht_err err;
-	int status = ht_answer_open(given->word[0], &t);
+	int status = ht_answer_open(given->word[0], given->option[OPT_PROCESS], &t);
 
 	if (status)
 		return status;

@@ -2,15 +2,17 @@
 /* info.c -- `heaptap info FILE`: what was recorded, when, and what is in the file
  *
  *   facts      one row: target, times, counts, sizes, how it ended
- *   lists      images, modules, losses, threads
+ *   lists      processes, images, modules, losses, threads
  *
- * People see the facts and the beginning of the lists; JSON has all: the facts as fields, the lists as image_list,
- * module_list, loss_list, thread_list. Counts are of calls: a realloc is one.
+ * People see the facts and the beginning of the lists; JSON has all: the facts as fields, the lists as processes, image_list,
+ * module_list, loss_list, thread_list. Counts are of calls: a realloc is one. Peaks need a replay: inspect/family.h.
  */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "inspect/choice.h"
+#include "inspect/family.h"
 #include "inspect/stack.h"
 #include "show/answer.h"
 #include "show/command.h"
@@ -19,12 +21,14 @@
 #include "show/table.h"
 
 #define ROWS_SHOWN 20 /* of long lists, in text */
+#define MODULES_SHOWN 100
 
-enum { OPT_JSON };
+enum { OPT_JSON, OPT_PROCESS };
 
 static const struct ht_option options[] = {
 	[OPT_JSON] = { .name = "json",
 		       .says = "one object: the facts, and lists of images, modules, losses and threads" },
+	[OPT_PROCESS] = HT_OPTION_PROCESS,
 	{ 0 },
 };
 
@@ -44,6 +48,11 @@ static const struct ht_field fact_fields[] = {
 	{ "reallocs", "  reallocations", 0 },
 	{ "failed", "  of them failed", 0 },
 	{ "existing", "blocks from before", 0 },
+	{ "peak_bytes", "peak", HT_FORM_BYTES },
+	{ "peak_blocks", "  in blocks", 0 },
+	{ "peak_ns", "  at", HT_FORM_NS },
+	{ "unfreed_bytes", "never freed", HT_FORM_BYTES },
+	{ "unfreed_blocks", "  in blocks", 0 },
 	{ "counted_only", "counted only", 0 },
 	{ "lost", "lost", 0 },
 	{ "blocked_ns", "waited for room", HT_FORM_NS },
@@ -75,6 +84,7 @@ static const struct ht_field image_fields[] = {
 };
 
 static const struct ht_field process_fields[] = {
+	{ "process", "#", 0 },
 	{ "pid", "process", 0 },
 	{ "ppid", "parent", 0 },
 	{ "comm", "name", 0 },
@@ -84,6 +94,12 @@ static const struct ht_field process_fields[] = {
 	{ "exit", "status", 0 },
 	{ "traced", "recorded", 0 },
 	{ "reason", NULL, 0 },
+	{ "allocated_bytes", "allocated", HT_FORM_BYTES },
+	{ "peak_bytes", "peak", HT_FORM_BYTES },
+	{ "peak_blocks", NULL, 0 },
+	{ "peak_ns", NULL, 0 },
+	{ "unfreed_bytes", "never freed", HT_FORM_BYTES },
+	{ "unfreed_blocks", NULL, 0 },
 };
 
 static const struct ht_field module_fields[] = {
@@ -187,6 +203,8 @@ static struct sums sum_up(const struct ht_model *m)
 	for (size_t i = 0; i < m->streams.count; i++) {
 		const struct ht_stream *t = &m->streams.at[i];
 
+		if (!t->is_chosen)
+			continue;
 		s.lost += t->has_account ? t->account.lost : t->lost;
 		s.counted_only += t->account.counted_only;
 		s.blocked_ns += t->account.blocked_ns;
@@ -211,7 +229,16 @@ static void add_target(struct ht_table *t, struct ht_model *m, char *date, size_
 	ht_table_add(t, ht_if(has_status, ht_number(m->end.status)));
 }
 
-static void add_counts(struct ht_table *t, const struct ht_model *m)
+static void add_peak(struct ht_table *t, struct ht_model *m, const struct ht_member *sums)
+{
+	ht_table_add(t, ht_number(sums->peak_bytes));
+	ht_table_add(t, ht_number(sums->peak_blocks));
+	ht_table_add(t, ht_if(sums->peak_blocks, ht_number(ht_clock_time_ns(&m->clock, sums->peak_ticks))));
+	ht_table_add(t, ht_number(sums->unfreed_bytes));
+	ht_table_add(t, ht_number(sums->unfreed_blocks));
+}
+
+static void add_counts(struct ht_table *t, struct ht_model *m, const struct ht_member *all)
 {
 	struct sums s = sum_up(m);
 	uint64_t bytes = ht_model_file_bytes(m), blocks = 0;
@@ -225,6 +252,7 @@ static void add_counts(struct ht_table *t, const struct ht_model *m)
 	ht_table_add(t, ht_number(s.reallocs));
 	ht_table_add(t, ht_number(s.failed));
 	ht_table_add(t, ht_number(m->row_counts[HT_ROW_EXISTING]));
+	add_peak(t, m, all);
 	ht_table_add(t, ht_number(s.counted_only));
 	ht_table_add(t, ht_number(s.lost));
 	ht_table_add(t, ht_number(s.blocked_ns));
@@ -258,14 +286,25 @@ static void add_stacks(struct ht_table *t, const uint64_t by_cut[HT_STACK_CUTS])
 	ht_table_add(t, ht_if(all, ht_hundredths(all ? cut * 10000 / all : 0)));
 }
 
+static bool has_image(const struct ht_model *m, uint64_t image)
+{
+	return ht_choice_has(m, ht_model_process_of(m, image));
+}
+
 static void add_rest(struct ht_table *t, const struct ht_model *m, const uint64_t by_cut[HT_STACK_CUTS])
 {
+	uint64_t images = 0, modules = 0;
+
 	ht_table_add(t, ht_number(m->threads));
 	ht_table_add(t, ht_number(m->contexts.count));
 	ht_table_add(t, ht_number(m->end.contexts_cut));
 	add_stacks(t, by_cut);
-	ht_table_add(t, ht_number(m->images.count));
-	ht_table_add(t, ht_number(m->modules.count));
+	for (size_t i = 0; i < m->images.count; i++)
+		images += has_image(m, m->images.at[i].image);
+	for (size_t i = 0; i < m->modules.count; i++)
+		modules += has_image(m, m->modules.at[i].image);
+	ht_table_add(t, ht_number(images));
+	ht_table_add(t, ht_number(modules));
 	ht_table_add(t, ht_number(m->end.forked_children));
 	ht_table_add(t, ht_number(m->end.damaged_streams));
 	ht_table_add(t, WORD(policy_words, m->session.policy));
@@ -275,20 +314,28 @@ static void add_rest(struct ht_table *t, const struct ht_model *m, const uint64_
 
 /* ---- lists ------------------------------------------------------------------------------------------------- */
 
-static void add_images(struct ht_table *t, struct ht_model *m)
-{
-	for (size_t i = 0; i < m->images.count; i++) {
-		const struct ht_meta_image *image = &m->images.at[i];
+/* What the lists are made from. */
+struct subject {
+	struct ht_model *model;
+	struct ht_family family;
+	uint64_t *status; /* of each process's latest image; 0: it has none, it made no call of its own */
+};
 
-		ht_table_add(t, ht_number(image->image));
-		ht_table_add(t, ht_number(ht_clock_time_ns(&m->clock, image->ticks)));
-		ht_table_add(t, ht_number(image->pid));
-		ht_table_add(t, WORD(image_names, image->status));
-		ht_table_add(t, WORD(image_words, image->status));
-		ht_table_add(t, ht_string(image->exe));
-		ht_table_add(t, ht_if(image->allocator.len, ht_string(image->allocator)));
-		ht_table_add(t, ht_words(image->command));
-	}
+static bool add_image(struct ht_table *t, const struct subject *s, size_t i)
+{
+	const struct ht_meta_image *image = &s->model->images.at[i];
+
+	if (!ht_choice_has(s->model, image->process))
+		return false;
+	ht_table_add(t, ht_number(image->image));
+	ht_table_add(t, ht_number(ht_clock_time_ns(&s->model->clock, image->ticks)));
+	ht_table_add(t, ht_number(image->pid));
+	ht_table_add(t, WORD(image_names, image->status));
+	ht_table_add(t, WORD(image_words, image->status));
+	ht_table_add(t, ht_string(image->exe));
+	ht_table_add(t, ht_if(image->allocator.len, ht_string(image->allocator)));
+	ht_table_add(t, ht_words(image->command));
+	return true;
 }
 
 /* As a shell says it. */
@@ -297,23 +344,15 @@ static struct ht_value exit_of(const struct ht_meta_process *p)
 	return ht_if(p->exit, ht_number(p->exit == HT_EXIT_SIGNAL ? 128 + p->code : p->code));
 }
 
-/* What became of the process's latest image; a process without one made no call of its own. */
-static uint64_t status_of(const struct ht_model *m, uint64_t process)
+static bool add_process(struct ht_table *t, const struct subject *s, size_t i)
 {
-	uint64_t latest = 0, status = 0;
+	struct ht_model *m = s->model;
+	const struct ht_meta_process *p = &m->processes.at[i];
+	uint64_t status = s->status[i];
 
-	for (size_t i = 0; i < m->images.count; i++)
-		if (m->images.at[i].process == process && m->images.at[i].image > latest) {
-			latest = m->images.at[i].image;
-			status = m->images.at[i].status;
-		}
-	return status;
-}
-
-static void add_process(struct ht_table *t, struct ht_model *m, const struct ht_meta_process *p)
-{
-	uint64_t status = status_of(m, p->process);
-
+	if (!ht_choice_has(m, p->process))
+		return false;
+	ht_table_add(t, ht_number(p->process));
 	ht_table_add(t, ht_number(p->pid));
 	ht_table_add(t, ht_number(p->ppid));
 	ht_table_add(t, ht_if(p->comm.len, ht_string(p->comm)));
@@ -324,41 +363,88 @@ static void add_process(struct ht_table *t, struct ht_model *m, const struct ht_
 	ht_table_add(t, ht_flag(status == HT_IMAGE_STATE_RECORDED));
 	ht_table_add(t,
 		     ht_if(status != HT_IMAGE_STATE_RECORDED, status ? WORD(image_names, status) : ht_name("no_call")));
+	ht_table_add(t, ht_number(s->family.member[i].allocated_bytes));
+	add_peak(t, m, &s->family.member[i]);
+	return true;
 }
 
-static void add_module(struct ht_table *t, struct ht_model *m, const struct ht_meta_module *module)
+static bool add_module(struct ht_table *t, const struct subject *s, size_t i)
 {
+	const struct ht_meta_module *module = &s->model->modules.at[i];
+
+	if (!has_image(s->model, module->image))
+		return false;
 	ht_table_add(t, ht_number(module->image));
 	ht_table_add(t, WORD(change_words, module->change));
-	ht_table_add(t, ht_number(ht_clock_time_ns(&m->clock, module->ticks)));
+	ht_table_add(t, ht_number(ht_clock_time_ns(&s->model->clock, module->ticks)));
 	ht_table_add(t, ht_number(module->generation));
 	ht_table_add(t, ht_hex(module->start));
 	ht_table_add(t, ht_hex(module->end));
 	ht_table_add(t, ht_hex(module->offset));
 	ht_table_add(t, ht_string(module->path));
 	ht_table_add(t, ht_if(module->build_id.len, ht_raw(module->build_id)));
+	return true;
 }
 
-static void add_loss(struct ht_table *t, struct ht_model *m, const struct ht_meta_loss *loss)
+static bool add_loss(struct ht_table *t, const struct subject *s, size_t i)
 {
+	const struct ht_meta_loss *loss = &s->model->losses.at[i];
+
+	if (!ht_choice_has_stream(s->model, loss->stream))
+		return false;
 	ht_table_add(t, ht_number(loss->stream));
 	ht_table_add(t, ht_number(loss->count));
-	ht_table_add(t, ht_number(ht_clock_time_ns(&m->clock, loss->from_ticks)));
-	ht_table_add(t, ht_number(ht_clock_time_ns(&m->clock, loss->to_ticks)));
+	ht_table_add(t, ht_number(ht_clock_time_ns(&s->model->clock, loss->from_ticks)));
+	ht_table_add(t, ht_number(ht_clock_time_ns(&s->model->clock, loss->to_ticks)));
 	ht_table_add(t, WORD(loss_names, loss->reason));
 	ht_table_add(t, WORD(loss_words, loss->reason));
+	return true;
 }
 
-static void add_thread(struct ht_table *t, const struct ht_stream *s)
+static bool add_thread(struct ht_table *t, const struct subject *s, size_t i)
 {
-	ht_table_add(t, ht_number(s->number));
-	ht_table_add(t, ht_if(s->has_thread, ht_number(s->tid)));
-	ht_table_add(t, ht_if(s->has_thread, ht_number(s->image)));
-	ht_table_add(t, ht_if(s->has_thread, ht_string(s->name)));
-	ht_table_add(t, ht_number(s->calls));
-	ht_table_add(t, ht_number(s->has_account ? s->account.lost : s->lost));
-	ht_table_add(t, ht_if(s->has_account, ht_number(s->account.nested)));
-	ht_table_add(t, ht_if(s->has_account, ht_number(s->account.blocked_ns)));
+	const struct ht_stream *at = &s->model->streams.at[i];
+
+	if (!at->is_chosen)
+		return false;
+	ht_table_add(t, ht_number(at->number));
+	ht_table_add(t, ht_if(at->has_thread, ht_number(at->tid)));
+	ht_table_add(t, ht_if(at->has_thread, ht_number(at->image)));
+	ht_table_add(t, ht_if(at->has_thread, ht_string(at->name)));
+	ht_table_add(t, ht_number(at->calls));
+	ht_table_add(t, ht_number(at->has_account ? at->account.lost : at->lost));
+	ht_table_add(t, ht_if(at->has_account, ht_number(at->account.nested)));
+	ht_table_add(t, ht_if(at->has_account, ht_number(at->account.blocked_ns)));
+	return true;
+}
+
+enum list { LIST_PROCESSES, LIST_IMAGES, LIST_MODULES, LIST_LOSSES, LIST_THREADS, LISTS };
+
+#define FIELDS(fields) fields, sizeof(fields) / sizeof(*(fields))
+
+static const struct {
+	const char *name;
+	const struct ht_field *field;
+	size_t fields;
+	size_t most_shown;                                                       /* in text */
+	bool (*add)(struct ht_table *t, const struct subject *s, size_t number); /* false: not of a chosen process */
+} lists[LISTS] = {
+	[LIST_PROCESSES] = { "processes", FIELDS(process_fields), ROWS_SHOWN, add_process },
+	[LIST_IMAGES] = { "image_list", FIELDS(image_fields), ROWS_SHOWN, add_image },
+	[LIST_MODULES] = { "module_list", FIELDS(module_fields), MODULES_SHOWN, add_module },
+	[LIST_LOSSES] = { "loss_list", FIELDS(loss_fields), ROWS_SHOWN, add_loss },
+	[LIST_THREADS] = { "thread_list", FIELDS(thread_fields), ROWS_SHOWN, add_thread },
+};
+
+static size_t length_of(const struct ht_model *m, enum list list)
+{
+	const size_t length[LISTS] = {
+		[LIST_PROCESSES] = m->processes.count, [LIST_IMAGES] = m->images.count,
+		[LIST_MODULES] = m->modules.count,     [LIST_LOSSES] = m->losses.count,
+		[LIST_THREADS] = m->streams.count,
+	};
+
+	return length[list];
 }
 
 /* ---- the answer -------------------------------------------------------------------------------------------- */
@@ -375,113 +461,105 @@ static void print_cuts(const uint64_t by_cut[HT_STACK_CUTS])
 	ht_out_text("}");
 }
 
-static void print_json(struct ht_model *m, const struct ht_table *facts, struct ht_table *images,
-		       const uint64_t by_cut[HT_STACK_CUTS])
+static void print_json(const struct subject *s, const struct ht_table *facts, const uint64_t by_cut[HT_STACK_CUTS])
 {
-	struct ht_table modules = HT_TABLE(module_fields), losses = HT_TABLE(loss_fields);
-	struct ht_table processes = HT_TABLE(process_fields);
-	struct ht_table threads = HT_TABLE(thread_fields);
-
 	ht_out_text("{");
 	ht_table_json(facts, 0);
 	print_cuts(by_cut);
-	ht_out_text(",\"image_list\":[");
-	ht_table_json_rows(images, false);
-	ht_out_text("],\"processes\":[");
-	for (size_t i = 0; i < m->processes.count; i++) {
-		add_process(&processes, m, &m->processes.at[i]);
-		ht_table_json_rows(&processes, i);
+	for (int list = 0; list < LISTS; list++) {
+		struct ht_table t = { .field = lists[list].field, .fields = lists[list].fields };
+		bool more = false;
+
+		ht_outf(",\"%s\":[", lists[list].name);
+		for (size_t i = 0; i < length_of(s->model, list); i++)
+			if (lists[list].add(&t, s, i)) {
+				ht_table_json_rows(&t, more);
+				more = true;
+			}
+		ht_out_text("]");
+		ht_table_fini(&t);
 	}
-	ht_table_fini(&processes);
-	ht_out_text("],\"module_list\":[");
-	for (size_t i = 0; i < m->modules.count; i++) {
-		add_module(&modules, m, &m->modules.at[i]);
-		ht_table_json_rows(&modules, i);
-	}
-	ht_out_text("],\"loss_list\":[");
-	for (size_t i = 0; i < m->losses.count; i++) {
-		add_loss(&losses, m, &m->losses.at[i]);
-		ht_table_json_rows(&losses, i);
-	}
-	ht_out_text("],\"thread_list\":[");
-	for (size_t i = 0; i < m->streams.count; i++) {
-		add_thread(&threads, &m->streams.at[i]);
-		ht_table_json_rows(&threads, i);
-	}
-	ht_out_text("]}\n");
-	ht_table_fini(&modules);
-	ht_table_fini(&losses);
-	ht_table_fini(&threads);
+	ht_out_text("}\n");
 }
 
-static void print_section(struct ht_table *t, size_t left_out)
+static void print_list(const struct subject *s, enum list list)
 {
-	if (t->values) {
+	struct ht_table t = { .field = lists[list].field, .fields = lists[list].fields }, rest = t;
+	size_t shown = 0, left_out = 0;
+
+	for (size_t i = 0; i < length_of(s->model, list); i++) {
+		bool is_shown = shown < lists[list].most_shown,
+		     is_chosen = lists[list].add(is_shown ? &t : &rest, s, i);
+
+		ht_table_clear(&rest);
+		shown += is_chosen && is_shown;
+		left_out += is_chosen && !is_shown;
+	}
+	if (shown) {
 		ht_out_text("\n");
-		ht_table_text(t);
+		ht_table_text(&t);
 	}
 	if (left_out)
 		ht_outf("and %zu more\n", left_out);
-	ht_table_fini(t);
+	ht_table_fini(&t);
+	ht_table_fini(&rest);
 }
 
-static size_t at_most(size_t n, size_t limit)
+static void print_text(const struct subject *s, const struct ht_table *facts, const uint64_t by_cut[HT_STACK_CUTS])
 {
-	return n < limit ? n : limit;
-}
-
-static void print_text(struct ht_model *m, const struct ht_table *facts, struct ht_table *images,
-		       const uint64_t by_cut[HT_STACK_CUTS])
-{
-	struct ht_table modules = HT_TABLE(module_fields), losses = HT_TABLE(loss_fields);
-	struct ht_table threads = HT_TABLE(thread_fields);
-	struct ht_table processes = HT_TABLE(process_fields);
-	size_t known = at_most(m->processes.count, ROWS_SHOWN);
-	size_t lost = at_most(m->losses.count, ROWS_SHOWN), shown = at_most(m->streams.count, ROWS_SHOWN);
-
 	ht_table_facts(facts);
 	for (int i = HT_STACK_CUT_DEPTH; i < HT_STACK_CUTS; i++)
 		if (by_cut[i])
 			ht_outf("stacks cut short: %" PRIu64 ", %s\n", by_cut[i],
 				ht_stacks_cut_word((enum ht_stack_cut)i));
-	for (size_t i = 0; i < known; i++)
-		add_process(&processes, m, &m->processes.at[i]);
-	print_section(&processes, m->processes.count - known);
-	print_section(images, 0);
-	for (size_t i = 0; i < m->modules.count; i++)
-		add_module(&modules, m, &m->modules.at[i]);
-	print_section(&modules, 0);
-	for (size_t i = 0; i < lost; i++)
-		add_loss(&losses, m, &m->losses.at[i]);
-	print_section(&losses, m->losses.count - lost);
-	for (size_t i = 0; i < shown; i++)
-		add_thread(&threads, &m->streams.at[i]);
-	print_section(&threads, m->streams.count - shown);
+	for (int list = 0; list < LISTS; list++)
+		print_list(s, (enum list)list);
+}
+
+static int take_subject(struct subject *s, struct ht_err *err)
+{
+	const struct ht_model *m = s->model;
+
+	s->status = calloc(m->processes.count + 1, sizeof(*s->status));
+	if (!s->status)
+		return ht_err_set(err, HT_ESYSTEM, "out of memory for %zu processes", m->processes.count);
+	for (size_t i = 0; i < m->images.count; i++) {
+		const struct ht_meta_process *p = ht_model_process(m, m->images.at[i].process);
+
+		if (p)
+			s->status[p - m->processes.at] = m->images.at[i].status;
+	}
+	return ht_family_take(s->model, &s->family, err);
 }
 
 static int run(const struct ht_given *given)
 {
-	struct ht_table facts = HT_TABLE(fact_fields), images = HT_TABLE(image_fields);
+	struct ht_table facts = HT_TABLE(fact_fields);
 	uint64_t by_cut[HT_STACK_CUTS] = { 0 };
-	struct ht_model *m;
+	struct subject s = { 0 };
+	struct ht_err err;
 	char date[64];
-	int status = ht_answer_open(given->word[0], &m);
+	int status = ht_answer_open(given->word[0], given->option[OPT_PROCESS], &s.model);
 
 	if (status)
 		return status;
-	add_target(&facts, m, date, sizeof(date));
-	add_counts(&facts, m);
-	count_stacks(m, by_cut);
-	add_rest(&facts, m, by_cut);
-	add_images(&images, m);
-	if (given->option[OPT_JSON])
-		print_json(m, &facts, &images, by_cut);
-	else
-		print_text(m, &facts, &images, by_cut);
-	status = ht_answer_status(m);
+	if (take_subject(&s, &err)) {
+		status = ht_complain(given->word[0], &err);
+	} else {
+		add_target(&facts, s.model, date, sizeof(date));
+		add_counts(&facts, s.model, &s.family.all);
+		count_stacks(s.model, by_cut);
+		add_rest(&facts, s.model, by_cut);
+		if (given->option[OPT_JSON])
+			print_json(&s, &facts, by_cut);
+		else
+			print_text(&s, &facts, by_cut);
+		status = ht_answer_status(s.model);
+	}
 	ht_table_fini(&facts);
-	ht_table_fini(&images);
-	ht_model_close(m);
+	ht_family_fini(&s.family);
+	free(s.status);
+	ht_model_close(s.model);
 	return status;
 }
 

@@ -199,12 +199,10 @@ static void tell_memory(const struct ht_recording_result *r)
 	struct ht_err err;
 
 	if (r->calls <= REPLAYED_CALLS_MAX && !r->write_failed && !ht_gist_take(r->output, &gist, &err)) {
-		fprintf(stderr, "heaptap: peak %s in %s; leaked %s in %s%s\n",
-			ht_figure_bytes(bytes[0], gist.peak_bytes),
+		fprintf(stderr, "heaptap: peak %s in %s; leaked %s in %s\n", ht_figure_bytes(bytes[0], gist.peak_bytes),
 			ht_figure_count(count[0], gist.peak_count, "block", "blocks"),
 			ht_figure_bytes(bytes[1], gist.leaked_bytes),
-			ht_figure_count(count[1], gist.leaked_count, "block", "blocks"),
-			gist.other_calls ? " (the first process alone)" : "");
+			ht_figure_count(count[1], gist.leaked_count, "block", "blocks"));
 		return;
 	}
 	/* The gauge follows one thread after another, not the merged order: blocks that change hands may be miscounted. */

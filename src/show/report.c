@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inspect/choice.h"
 #include "inspect/ranking.h"
 #include "inspect/runtime.h"
 #include "show/answer.h"
@@ -33,6 +34,7 @@ enum {
 	OPT_FRAMES,
 	OPT_TEMPORARY,
 	OPT_JSON,
+	OPT_PROCESS,
 	OPT_FILTERS,
 	OPT_NAMING = OPT_FILTERS + HT_FILTER_AT,
 	OPT_END = OPT_NAMING + HT_NAMING_OPTIONS
@@ -45,6 +47,7 @@ static const struct ht_option options[] = {
 	[OPT_TEMPORARY] = { "temporary", 0, "TIME",
 			    "also temporary: freed within this time (ns, us, ms or s, as in 100us)" },
 	[OPT_JSON] = { "json", 0, NULL, "one object: the totals, and the places with their whole stacks" },
+	[OPT_PROCESS] = HT_OPTION_PROCESS,
 	HT_FILTERS(OPT_FILTERS),
 	HT_NAMING_AT(OPT_NAMING),
 	[OPT_END] = { 0 },
@@ -160,7 +163,8 @@ static uint64_t lost_calls(const struct ht_model *m)
 	uint64_t lost = 0;
 
 	for (size_t i = 0; i < m->losses.count; i++)
-		lost += m->losses.at[i].count;
+		if (ht_choice_has_stream(m, m->losses.at[i].stream))
+			lost += m->losses.at[i].count;
 	return lost;
 }
 
@@ -342,9 +346,6 @@ static void print_answer(struct report *r, bool json)
 {
 	ht_naming_warn(r->path, r->symbols);
 	ht_filters_warn(r->path, &r->filter);
-	if (r->sites.other_calls)
-		ht_warn(r->path, "only the first process is shown; %" PRIu64 " calls are of others",
-			r->sites.other_calls);
 	if (json) {
 		print_json(r);
 		return;
@@ -363,7 +364,7 @@ static int run(const struct ht_given *given)
 		ht_filter_fini(&r.filter);
 		return ht_complain(NULL, &err);
 	}
-	status = ht_answer_open(r.path, &r.model);
+	status = ht_answer_open(r.path, given->option[OPT_PROCESS], &r.model);
 	if (status) {
 		ht_filter_fini(&r.filter);
 		return status;

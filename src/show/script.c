@@ -17,10 +17,11 @@
 #include "show/stacks.h"
 #include "show/table.h"
 
-enum { OPT_JSON };
+enum { OPT_JSON, OPT_PROCESS };
 
 static const struct ht_option options[] = {
 	[OPT_JSON] = { .name = "json", .says = "JSON Lines: one object for each event" },
+	[OPT_PROCESS] = HT_OPTION_PROCESS,
 	{ 0 },
 };
 
@@ -32,15 +33,16 @@ static const char *const event_name[] = {
 };
 
 static const struct ht_field simple_fields[] = {
-	{ .name = "time_ns" }, { .name = "thread" },  { .name = "event" },  { .name = "function" }, { .name = "heap" },
-	{ .name = "size" },    { .name = "address" }, { .name = "source" }, { .name = "caller" },
+	{ .name = "time_ns" }, { .name = "thread" },  { .name = "event" },   { .name = "function" },
+	{ .name = "heap" },    { .name = "size" },    { .name = "address" }, { .name = "source" },
+	{ .name = "caller" },  { .name = "process" },
 };
 
 static const struct ht_field realloc_fields[] = {
 	{ .name = "time_ns" },  { .name = "begin_ns" },    { .name = "thread" },   { .name = "event" },
 	{ .name = "function" }, { .name = "heap" },        { .name = "source" },   { .name = "old_address" },
 	{ .name = "old_size" }, { .name = "new_address" }, { .name = "new_size" }, { .name = "failed" },
-	{ .name = "caller" },
+	{ .name = "caller" },   { .name = "process" },
 };
 
 struct script {
@@ -75,6 +77,7 @@ static void fill_simple(struct script *s, const struct ht_event *e, struct ht_va
 	ht_table_add(t, ht_if(e->has_address, ht_hex(e->address)));
 	ht_table_add(t, ht_number(e->source));
 	ht_table_add(t, caller);
+	ht_table_add(t, ht_number(e->stream->process));
 }
 
 static void fill_realloc(struct script *s, const struct ht_event *e, struct ht_value caller)
@@ -94,6 +97,7 @@ static void fill_realloc(struct script *s, const struct ht_event *e, struct ht_v
 	ht_table_add(t, ht_number(e->size));
 	ht_table_add(t, ht_flag(e->failed));
 	ht_table_add(t, caller);
+	ht_table_add(t, ht_number(e->stream->process));
 }
 
 static void print_stack(const struct ht_stack *stack)
@@ -187,7 +191,7 @@ static int run(const struct ht_given *given)
 	struct ht_observer observer = { .event = given->option[OPT_JSON] ? print_json : print_text, .state = &s };
 	struct ht_history history;
 	struct ht_err err;
-	int status = ht_answer_open(given->word[0], &s.model);
+	int status = ht_answer_open(given->word[0], given->option[OPT_PROCESS], &s.model);
 
 	if (status)
 		return status;

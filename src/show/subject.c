@@ -5,14 +5,13 @@
  */
 #include "show/subject.h"
 
-#include <inttypes.h>
-
 #include "show/answer.h"
 #include "show/filters.h"
 #include "show/naming.h"
 #include "util/quantity.h"
 
-int ht_subject_open(struct ht_subject *s, const char *path, const struct ht_given *given, int naming, int filters)
+int ht_subject_open(struct ht_subject *s, const char *path, const char *process, const struct ht_given *given,
+		    int naming, int filters)
 {
 	struct ht_err err;
 	int rc, status;
@@ -21,7 +20,7 @@ int ht_subject_open(struct ht_subject *s, const char *path, const struct ht_give
 	rc = ht_filters_read(given, filters < 0 ? 0 : filters, filters < 0 ? 0 : HT_FILTER_AT, &s->filter, &err);
 	if (rc)
 		return ht_complain(NULL, &err);
-	status = ht_answer_open(path, &s->model);
+	status = ht_answer_open(path, process, &s->model);
 	if (status)
 		return status;
 	ht_answer_warn_of_losses(path, s->model);
@@ -49,12 +48,10 @@ void ht_subject_close(struct ht_subject *s)
 		ht_model_close(s->model);
 }
 
-void ht_subject_warn(const struct ht_subject *s, uint64_t other_calls)
+void ht_subject_warn(const struct ht_subject *s)
 {
 	ht_naming_warn(s->path, s->symbols);
 	ht_filters_warn(s->path, &s->filter);
-	if (other_calls)
-		ht_warn(s->path, "only the first process is shown; %" PRIu64 " calls are of others", other_calls);
 }
 
 int ht_subject_read_most(const char *name, const char *word, size_t *ret, struct ht_err *err)

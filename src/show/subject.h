@@ -24,13 +24,14 @@ struct ht_subject {
 	struct ht_summary sum;
 };
 
-/* naming, filters: where the options of naming.h and filters.h begin; filters < 0: the command has none. */
-int ht_subject_open(struct ht_subject *s, const char *path, const struct ht_given *given, int naming, int filters);
+/* process: as for ht_answer_open(). naming, filters: where the options of naming.h and filters.h begin; filters < 0: the command has none. */
+int ht_subject_open(struct ht_subject *s, const char *path, const char *process, const struct ht_given *given,
+		    int naming, int filters);
 int ht_subject_sum(struct ht_subject *s);
 void ht_subject_close(struct ht_subject *s);
 
-/* On stderr, when all is read: which files told no names, that nothing passed the filter, and which calls are in no sum. */
-void ht_subject_warn(const struct ht_subject *s, uint64_t other_calls);
+/* On stderr, when all is read: which files told no names, and that nothing passed the filter. */
+void ht_subject_warn(const struct ht_subject *s);
 
 /* "--limit", "--frames": a number, 0 for all. Nothing changes if word is NULL. */
 int ht_subject_read_most(const char *name, const char *word, size_t *ret, struct ht_err *err);

@@ -27,13 +27,14 @@
 #define HEIGHT 12
 #define EIGHTHS 8
 
-enum { OPT_JSON, OPT_CSV, OPT_POINTS, OPT_BLOCKS };
+enum { OPT_JSON, OPT_CSV, OPT_POINTS, OPT_BLOCKS, OPT_PROCESS };
 
 static const struct ht_option options[] = {
 	[OPT_JSON] = { .name = "json", .says = "one object: the peak, and a row for each step" },
 	[OPT_CSV] = { .name = "csv", .says = "a line for each step, the first one naming the columns" },
 	[OPT_POINTS] = { "points", 'n', "N", "so many steps; default 60 for the plot, 500 for data" },
 	[OPT_BLOCKS] = { .name = "blocks", .says = "draw the number of live blocks, not their bytes" },
+	[OPT_PROCESS] = HT_OPTION_PROCESS,
 	{ 0 },
 };
 
@@ -188,7 +189,7 @@ static int run(const struct ht_given *given)
 		parse_points(given->option[OPT_POINTS], json || csv ? POINTS_GIVEN : POINTS_DRAWN, &points, &err);
 	if (err.code)
 		return ht_complain(NULL, &err);
-	status = ht_answer_open(given->word[0], &t);
+	status = ht_answer_open(given->word[0], given->option[OPT_PROCESS], &t);
 	if (status)
 		return status;
 	if (ht_course_take(t, points, &course, &err)) {
@@ -196,9 +197,6 @@ static int run(const struct ht_given *given)
 		return ht_complain(given->word[0], &err);
 	}
 	status = ht_answer_status(t);
-	if (course.other_calls)
-		ht_warn(given->word[0], "only the first process is shown; %" PRIu64 " calls are of others",
-			course.other_calls);
 	if (json)
 		print_json(&course);
 	else if (csv)

@@ -263,7 +263,7 @@ static int open_side(const struct ht_verdict_ask *ask, const char *path, struct 
 {
 	struct ht_account account;
 	struct ht_err err;
-	int status = ht_subject_open(&s->subject, path, ask->given, ask->naming, -1);
+	int status = ht_subject_open(&s->subject, path, ask->process, ask->given, ask->naming, -1);
 
 	if (status)
 		return status;
@@ -300,7 +300,7 @@ static int answer(const struct ht_verdict_ask *ask, const struct side *now, cons
 		status = ht_ci_junit(ask, v, p, complete);
 	if (status || (ask->silent_if_kept && complete && !v->exceeded))
 		return status;
-	ht_subject_warn(&now->subject, now->subject.sum.sites.other_calls);
+	ht_subject_warn(&now->subject);
 	if (ask->form == HT_VERDICT_JSON)
 		print_json(ask, v, p, complete);
 	else if (print_text(ask, v, p, &err))

@@ -24,6 +24,7 @@ enum ht_verdict_form { HT_VERDICT_TEXT, HT_VERDICT_JSON, HT_VERDICT_GITHUB };
 struct ht_verdict_ask {
 	const char *path;
 	const struct ht_limits *limits;
+	const char *process;          /* as for ht_answer_open() */
 	const struct ht_given *given; /* its options of naming.h, from `naming` on */
 	int naming;
 	enum ht_verdict_form form;

@@ -23,10 +23,11 @@
 #define BUSIEST_SHOWN 20
 #define TROUBLED_SHOWN 100
 
-enum { OPT_JSON };
+enum { OPT_JSON, OPT_PROCESS };
 
 static const struct ht_option options[] = {
 	[OPT_JSON] = { .name = "json", .says = "one object: the sums, and the account of every thread" },
+	[OPT_PROCESS] = HT_OPTION_PROCESS,
 	{ 0 },
 };
 
@@ -178,7 +179,7 @@ static void print_verdict(const struct ht_model *m, const struct ht_account *a)
 	print_reason(a->damages, "damaged place in the file", "damaged places in the file");
 	print_reason(a->missing, "event missing from the file", "events missing from the file");
 	print_reason(a->sums.lost, "call lost while recording", "calls lost while recording");
-	if (m->losses.count && !a->sums.lost)
+	if (a->losses && !a->sums.lost)
 		ht_out_text("  losses are recorded that no account has\n");
 	print_reason(a->open, "thread whose account does not close", "threads whose account does not close");
 	print_reason(a->history.violations, "event that no heap can have done", "events that no heap can have done");
@@ -190,7 +191,7 @@ static int run(const struct ht_given *given)
 	struct ht_account account;
 	struct ht_model *m;
 	struct ht_err err;
-	int status = ht_answer_open(given->word[0], &m);
+	int status = ht_answer_open(given->word[0], given->option[OPT_PROCESS], &m);
 
 	if (status)
 		return status;

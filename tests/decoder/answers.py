@@ -21,15 +21,39 @@ class Unclear(Exception):
 
 
 class History(decode.Replay):
-    """All steps of a trace in replay order: dicts as script prints them, and what script does not show."""
+    """All steps of a trace in replay order: dicts as script prints them, and what script does not show.
+
+    A block is named by the row that made it: (thread, seq). `gaps` has what happens between the steps: (how many steps were
+    before, name, why, ticks) for each block that leaves without one.
+    """
 
     def __init__(self, trace):
         super().__init__(trace)
-        self.steps = list(self.events())
+        self.steps, self.gaps = [], []
+        for step in self.events():
+            block = self.released
+            step["block"] = (block.stream, block.seq) if block else None
+            step["own"] = bool(block) and block.image == step["image"]
+            self.steps.append(step)
+
+    def gone(self, space, block, why, ticks):
+        self.gaps.append((len(self.steps), (block.stream, block.seq), why, ticks))
+
+    def walk(self):
+        """Steps and gaps in their order: ("step", number from 1, step) and ("gap", why, name, ticks)."""
+        at = 0
+        for number, step in enumerate(self.steps):
+            while at < len(self.gaps) and self.gaps[at][0] <= number:
+                yield ("gap", self.gaps[at][2], self.gaps[at][1], self.gaps[at][3])
+                at += 1
+            yield ("step", number + 1, step, None)
+        for _, name, why, ticks in self.gaps[at:]:
+            yield ("gap", why, name, ticks)
 
     def more(self, step, stream, row):
         step["ticks"], step["context"], step["seq"] = row[2], row[3], row[0]
         step["image"] = self.trace.image_of(stream.number)
+        step["name"] = stream.number, row[0]
         return step
 
     def simple(self, stream, row, event, size, address):
@@ -83,7 +107,7 @@ def release_ticks(step):
     return step["begin_ticks"] if step["event"] == "realloc" else step["ticks"]
 
 
-def past(history, at):
+def past(history, at, births):
     """Why the release in step `at` is wrong: kind, the step of the block's birth, the step of the release before."""
     address, _ = history.takes(history.steps[at])
     number, born, released, around = int(address, 16), None, None, None
@@ -92,6 +116,8 @@ def past(history, at):
             continue
         taken, given = history.takes(step), history.gives(step)
         if taken and taken[1] is not None and not step.get("failed"):
+            if taken[0] == address and not step["own"]:
+                born = births[step["block"]]
             if taken[0] == address and born is not None:
                 released = step
             if around and history.gives(around)[0] == taken[0]:
@@ -118,7 +144,7 @@ def inverted(history, at):
         if given and given[0] == address and step["image"] == here["image"]:
             clock = history.trace.clock
             return step["thread"] != here["thread"] and clock.ns(step["ticks"]) - clock.ns(release_ticks(here)) <= 1000
-        if taken and taken[0] == address and taken[1] is None:
+        if taken and taken[0] == address and taken[1] is None and step["image"] == here["image"]:
             return False
     return False
 
@@ -128,11 +154,9 @@ def errors(history):
     places, births = {}, {}
     for at, step in enumerate(history.steps):
         taken, given = history.takes(step), history.gives(step)
-        birth = births.get(taken[0]) if taken else None
-        if taken and not step.get("failed"):
-            births.pop(taken[0], None)
+        birth = births.get(step["block"])
         if given:
-            births[given[0]] = step
+            births[step["name"]] = step
         if not taken:
             continue
         if release_ticks(step) >= history.trace.unknown_from:
@@ -143,7 +167,7 @@ def errors(history):
             if inverted(history, at):
                 answer["inverted"] += 1
                 continue
-            kind, born, before = past(history, at)
+            kind, born, before = past(history, at, births)
         elif family(birth["function"]) and family(step["function"]) and family(birth["function"]) != family(step["function"]):
             kind, born, before = "mismatch", birth, None
         else:
@@ -174,29 +198,31 @@ def errors(history):
 
 def lifetimes(history):
     """Every block there was, in the order of their ends: dicts as `block --json` prints them, with the step of the birth."""
-    done, live = [], {}
+    done, live, places = [], {}, {}
 
-    def end(address, how, step=None, to=None):
-        life = live.pop(address)
+    def end(name, how, step=None, to=None):
+        life = live.pop(name)
         life["end"], life["to"], life["ended"] = how, to, call(step, True)
         life["lived_ns"] = max(0, life["ended"]["time_ns"] - life["handed_out"]["time_ns"]) if step else None
         done.append(life)
 
-    image = None
-    for number, step in enumerate(history.steps, 1):
-        if image is not None and step["image"] != image:
-            for address in list(live):
-                end(address, "exec")
-        image = step["image"]
+    for what, number, step, _ in history.walk():
+        if what == "gap":
+            end(step, {"end": "kept"}.get(number, number))
+            continue
         taken, given = history.takes(step), history.gives(step)
         chain = None
-        if taken and taken[1] is not None and not step.get("failed"):
-            chain = live[taken[0]]["chain"]
-            end(taken[0], "moved" if given else "freed", step, given and given[0])
+        if step["block"] and step["own"] and not step.get("failed"):
+            chain = live[step["block"]]["chain"]
+            end(step["block"], "moved" if given else "freed", step, given and given[0])
+        elif step["block"] and given:
+            raise Unclear("a realloc of what was inherited")
         if given:
-            if given[0] in live:
+            place = step["image"], given[0]
+            if places.get(place) in live:
                 raise Unclear("%s is handed out while a realloc of it, or a lost free, is on its way" % given[0])
-            live[given[0]] = {
+            places[place] = step["name"]
+            live[step["name"]] = {
                 "event": number,
                 "address": given[0],
                 "size": given[1],
@@ -204,8 +230,6 @@ def lifetimes(history):
                 "handed_out": call(step),
                 "chain": chain or number,
             }
-    for address in list(live):
-        end(address, "kept")
     return done
 
 
@@ -241,29 +265,33 @@ def timeline(history, option="--points=500"):
     step_ns = trace.clock.time_ns(max(rows, default=0)) // points + 1
     names = "bytes blocks most_bytes most_blocks allocs frees allocated_bytes released_bytes".split()
     steps = [dict.fromkeys(names, 0) for _ in range(points)]
-    live, image, at, peak = {}, None, 0, None
+    live, places, at, peak, last = {}, {}, 0, None, max(rows, default=0)
 
     def look():
         step, size = steps[at], sum(live.values())
         step["bytes"], step["blocks"] = size, len(live)
         step["most_bytes"], step["most_blocks"] = max(step["most_bytes"], size), max(step["most_blocks"], len(live))
 
-    for event in history.steps:
-        if image is not None and event["image"] != image:
-            live.clear()
-            look()
-        image = event["image"]
-        while at + 1 < points and event["time_ns"] >= (at + 1) * step_ns:
+    for what, why, event, ticks in history.walk():
+        if what == "gap" and why == "end" and ticks >= last:
+            continue
+        time_ns = trace.clock.time_ns(ticks) if what == "gap" else event["time_ns"]
+        while at + 1 < points and time_ns >= (at + 1) * step_ns:
             at += 1
             look()
-        taken, given = history.takes(event), history.gives(event)
-        if taken and taken[1] is not None and not event.get("failed"):
+        if what == "gap":
+            live.pop(event)
+            look()
+            continue
+        given = history.gives(event)
+        if event["block"] and event["own"] and not event.get("failed"):
             steps[at]["frees"] += 1
-            steps[at]["released_bytes"] += live.pop(taken[0])
+            steps[at]["released_bytes"] += live.pop(event["block"])
         if given:
-            if given[0] in live:
+            if places.get((event["image"], given[0])) in live:
                 raise Unclear(given[0])
-            live[given[0]] = given[1]
+            places[event["image"], given[0]] = event["name"]
+            live[event["name"]] = given[1]
             if event["event"] != "existing":
                 steps[at]["allocs"] += 1
                 steps[at]["allocated_bytes"] += given[1]

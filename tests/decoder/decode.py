@@ -350,8 +350,8 @@ class Stream:
         self.part = self.row = 0
         self.calls = 0
         self.previous = -1  # sequence number of the row before
-        self.begin = None  # (row, size of the block it took out or None)
-        self.taken = {}  # releases replayed early: sequence number -> size
+        self.begin = None  # (row, the block it took out or None)
+        self.taken = {}  # releases replayed early: sequence number -> block or None
 
     def rows_ahead(self):
         """(seq, kind, ticks, context, address, size, place) from here on, without moving."""
@@ -388,6 +388,7 @@ class Trace:
         self.session = records[SESSION][0] if records[SESSION] else None
         self.end = records[END][0] if records[END] else None
         self.images = {r["image"]: r for r in records[IMAGE]}
+        self.processes = {r["process"]: r for r in records[PROCESS]}
         self.threads = {r["stream"]: r for r in records[THREAD]}
         self.accounts = {r["stream"]: r for r in records[ACCOUNT]}
         self.losses = records[LOSS]
@@ -434,6 +435,9 @@ class Trace:
     def image_of(self, number):
         return self.threads[number]["image"] if number in self.threads else 1
 
+    def process_of(self, image):
+        return self.images[image]["process"] if image in self.images else 1
+
     def place(self, context):
         """Function, callers and what the stack lacks, of an event's context [5.5]."""
         node = self.contexts.get(context)
@@ -478,75 +482,148 @@ class Clock:
 # ---- order and replay [7] ----
 
 
+class Live:
+    """A live block, named by the row that made it."""
+
+    def __init__(self, image, stream, row, size):
+        self.image, self.stream, self.seq, self.size = image, stream, row[0], size
+        self.address = row[4]
+
+
+class Space:
+    """The address space of an image."""
+
+    def __init__(self, image, joined):
+        self.image, self.joined = image, joined
+        self.live, self.unsure = {}, {}  # address -> Live
+        self.left_alone = []
+        self.children, self.copied = [], []  # (fork_ticks, Space), by fork: those to come, those whose agent has not joined
+        self.parent = None
+        self.streams = []
+        self.running = 0  # streams with rows to come
+        self.replaced = self.ending = self.over = False
+
+
 class Replay:
-    """Merges the streams of each image and follows every block; `events` yields, the counters grow."""
+    """Merges all streams and follows every block in its image; `events` yields, the counters grow."""
 
     def __init__(self, trace):
         self.trace = trace
-        self.live = {}
         self.reordered = self.violations = self.unknown_releases = 0
+        self.live_blocks = self.live_bytes = 0  # when their processes ended
+        self.released = None  # the block that the event just yielded took out, or, a realloc that failed, put back
+
+    def gone(self, space, block, why, ticks):
+        """A block of this space's own leaves without an event: why is "end", "exec" or "forgotten"."""
+
+    def make_spaces(self):
+        """Every image with its streams, parent and children, and the moments between the rows."""
+        images, streams = self.trace.images, self.trace.streams.values()
+        numbers = sorted(set(images) | {self.trace.image_of(stream.number) for stream in streams})
+        spaces = {n: Space(n, images[n]["ticks"] if n in images else 0) for n in numbers}
+        changes = []
+        for stream in streams:
+            space = spaces[self.trace.image_of(stream.number)]
+            space.streams.append(stream)
+            space.running += 1
+        for image in images.values():
+            if 0 < image["forked_from"] < image["image"] and image["forked_from"] in spaces:
+                child, parent = spaces[image["image"]], spaces[image["forked_from"]]
+                child.parent = parent
+                parent.children.append((image["fork_ticks"], child))
+                changes.append((image["fork_ticks"], 0, image["image"]))
+        of_process = {}
+        for number in numbers:
+            of_process.setdefault(self.trace.process_of(number), []).append(number)
+        for process, chain in of_process.items():
+            for image, following in zip(chain, chain[1:]):
+                spaces[image].replaced = True
+                changes.append((spaces[following].joined, 1, image))
+            end = self.trace.processes.get(process, {"end_ticks": 0})["end_ticks"]
+            if end:
+                changes.append((end, 1, chain[-1]))
+        for space in spaces.values():
+            space.children.sort(key=lambda child: (child[0], child[1].image))
+        return spaces, sorted(changes)
 
     def events(self):
-        images = {}
-        for stream in self.trace.streams.values():
-            images.setdefault(self.trace.image_of(stream.number), []).append(stream)
-        starts = {}
-        forked = {r["image"] for r in self.trace.images.values() if 0 < r["forked_from"] < r["image"]}
-        for image in sorted(set(images) | forked):
-            self.live, self.unsure = starts.pop(image, ({}, {}))
-            self.image, self.children = image, self.forks_of(image)
-            self.copied, self.starts = 0, starts
-            self.streams = images.get(image, [])
-            self.left_alone = []
-            yield from self.merge()
-            for _, address, size in self.left_alone:
-                if size is not None:
-                    self.live.setdefault(address, (size, image))
-            self.copy_for_children(None)
+        spaces, changes = self.make_spaces()
+        heads, self.now = [], 0
 
-    def forks_of(self, image):
-        """The images that were forked from this one, in the order of their forks [7]."""
-        forks = [r for r in self.trace.images.values() if r["forked_from"] == image < r["image"]]
-        return sorted(forks, key=lambda r: (r["fork_ticks"], r["image"]))
-
-    def copy_for_children(self, ticks):
-        """Children forked before this moment get the live set as it is; what follows until they join is unsure."""
-        while self.copied < len(self.children):
-            child = self.children[self.copied]
-            if ticks is not None and child["fork_ticks"] >= ticks:
-                break
-            self.starts[child["image"]] = dict(self.live), {}
-            self.copied += 1
-
-    def tell_children(self, row):
-        if row[1] in HAS_ADDRESS:
-            for child in self.children[: self.copied]:
-                if child["ticks"] >= row[2]:
-                    self.starts[child["image"]][1][row[4]] = row[5], self.image
-
-    def merge(self):
-        heads = []
-
-        def push(stream):
+        def push(stream, space):
             row = next(stream.rows_ahead(), None)
             if row:
-                heapq.heappush(heads, (row[2], stream.number, stream, row))
-            elif stream.begin:
-                self.leave_alone(stream)
+                heapq.heappush(heads, (row[2], stream.number, stream, space, row))
+                return True
+            if stream.begin:
+                self.leave_alone(stream, space)
+            return False
 
-        for stream in self.streams:
-            push(stream)
+        for space in spaces.values():
+            for stream in space.streams:
+                push(stream, space)
         while heads:
-            _, _, stream, row = heapq.heappop(heads)
-            self.copy_for_children(row[2])
+            _, _, stream, space, row = heapq.heappop(heads)
+            while changes and changes[0][0] < row[2]:
+                self.change(spaces, *changes.pop(0))
+            self.space, self.now = space, row[2]
             self.tell_children(row)
             yield from self.replay(stream, row)
             stream.step()
-            push(stream)
+            if not push(stream, space):
+                space.running -= 1
+                if not space.running and space.ending:
+                    self.end(space, self.now)
+        for change in changes:
+            self.change(spaces, *change)
+        for space in spaces.values():
+            if not space.over:
+                self.end(space, self.now)
 
-    def leave_alone(self, stream):
-        row, size = stream.begin
-        self.left_alone.append((row[0], row[4], size))
+    def change(self, spaces, ticks, is_end, image):
+        space = spaces[image]
+        if is_end:
+            space.ending = True
+            if not space.running:
+                self.end(space, ticks)
+        elif not space.parent.over:
+            self.copy(space)
+
+    def copy(self, child):
+        child.live = dict(child.parent.live)
+        child.parent.children = [c for c in child.parent.children if c[1] is not child]
+        child.parent.copied.append(child)
+
+    def end(self, space, ticks):
+        self.now = max(self.now, ticks)
+        for block in space.left_alone:
+            if block.address in space.live:
+                self.leave(space, block, "forgotten", ticks)
+            else:
+                space.live[block.address] = block
+        for _, child in list(space.children):
+            self.copy(child)
+        for block in space.live.values():
+            self.leave(space, block, "exec" if space.replaced else "end", ticks)
+        space.live, space.over = {}, True
+
+    def leave(self, space, block, why, ticks):
+        if block.image == space.image:
+            if why == "end":
+                self.live_blocks += 1
+                self.live_bytes = self.live_bytes + block.size & MASK
+            self.gone(space, block, why, ticks)
+
+    def tell_children(self, row):
+        self.space.copied = [child for child in self.space.copied if child.joined >= row[2]]
+        if row[1] in HAS_ADDRESS:
+            for child in self.space.copied:
+                child.unsure[row[4]] = Live(self.space.image, None, row, row[5])
+
+    def leave_alone(self, stream, space):
+        row, block = stream.begin
+        if block is not None:
+            space.left_alone.append(block)
         stream.begin = None
 
     def pair(self, stream, row):
@@ -557,10 +634,13 @@ class Replay:
         if adjacent and is_end != (begin is not None):
             self.violations += 1
         if begin and not (adjacent and is_end):
-            self.leave_alone(stream)
+            self.leave_alone(stream, self.space)
             return None
         stream.begin = None
         return begin
+
+    def made(self, stream, row):
+        return Live(self.space.image, stream.number, row, row[5])
 
     def replay(self, stream, row):
         seq, kind, _, _, address, size, _ = row
@@ -568,35 +648,41 @@ class Replay:
         if kind == FREE and seq in stream.taken:
             return
         if kind in (ALLOC, EXISTING):
-            yield from self.become_live(stream, row, address, size)
+            yield from self.become_live(stream, row, self.made(stream, row))
+            self.released = None
             yield self.simple(stream, row, "alloc" if kind == ALLOC else "existing", size, address)
         elif kind == ALLOC_FAILED:
+            self.released = None
             yield self.simple(stream, row, "alloc", size, None)
         elif kind == FREE:
-            yield self.simple(stream, row, "free", self.release(row), address)
+            yield self.freed(stream, row, self.release(row))
         elif kind == REALLOC_BEGIN:
             stream.begin = row, stream.taken[seq] if seq in stream.taken else self.release(row)
         else:
             if kind == REALLOC_END:
-                yield from self.become_live(stream, row, address, size)
+                yield from self.become_live(stream, row, self.made(stream, row))
             elif kind == REALLOC_FAILED and begin and begin[1] is not None:
-                yield from self.become_live(stream, row, begin[0][4], begin[1])
+                yield from self.become_live(stream, row, begin[1])
+            self.released = begin and begin[1]
             yield self.realloc(stream, row, begin)
 
-    def become_live(self, stream, row, address, size):
-        if self.unsure.pop(address, None):
-            self.live.pop(address, None)
-        if address in self.live:
+    def become_live(self, stream, row, block):
+        live, address = self.space.live, block.address
+        if self.space.unsure.pop(address, None):
+            live.pop(address, None)
+        if address in live:
             early = self.find_release(stream, row, address)
             if early:
                 other, release = early
                 self.reordered += 1
-                freed = other.taken[release[0]] = self.release(release)
+                taken = other.taken[release[0]] = self.release(release)
                 if release[1] == FREE:
-                    yield self.simple(other, release, "free", freed, address)
+                    yield self.freed(other, release, taken)
             else:
                 self.wonder(row)
-        self.live[address] = size, self.image
+        if address in live:
+            self.leave(self.space, live.pop(address), "forgotten", row[2])
+        live[address] = block
 
     def wonder(self, row):
         """What this row does to its address cannot be, unless a call in front of it is missing."""
@@ -608,7 +694,7 @@ class Replay:
     def find_release(self, stream, row, address):
         """The release of this address by another stream that a late stamp hides behind this row."""
         found, until = None, self.trace.clock.ns(row[2]) + 1000
-        for other in self.streams:
+        for other in self.space.streams:
             if other is stream:
                 continue
             for ahead in itertools.islice(other.rows_ahead(), LOOK_AHEAD_ROWS):
@@ -621,13 +707,16 @@ class Replay:
         return found
 
     def release(self, row):
-        """Takes the block out of the live set and returns its size, None if it was not there."""
-        unsure = self.unsure.pop(row[4], None)
-        block = self.live.pop(row[4], None) or unsure
+        """Takes the block out of the live set and returns it, None if it was not there."""
+        unsure = self.space.unsure.pop(row[4], None)
+        block = self.space.live.pop(row[4], None) or unsure
         if block is None:
             self.wonder(row)
-            return None
-        return block[0]
+        return block
+
+    def freed(self, stream, row, block):
+        self.released = block
+        return self.simple(stream, row, "free", block and block.size, row[4])
 
     def simple(self, stream, row, event, size, address):
         function, stack, cut = self.trace.place(row[3])
@@ -641,13 +730,14 @@ class Replay:
             "address": None if address is None else hex(address),
             "source": row[6] >> 4,
             "caller": stack[0] if stack else None,
+            "process": self.process(stream),
             "stack": stack,
             "stack_cut": cut,
         }
 
     def realloc(self, stream, row, begin):
         function, stack, cut = self.trace.place(row[3])
-        old, old_size = begin or (None, None)
+        old, block = begin or (None, None)
         return {
             "time_ns": self.trace.clock.time_ns(row[2]),
             "begin_ns": self.trace.clock.time_ns(old[2]) if old else None,
@@ -657,14 +747,18 @@ class Replay:
             "heap": heap(row),
             "source": row[6] >> 4,
             "old_address": hex(old[4]) if old else None,
-            "old_size": old_size,
+            "old_size": block and block.size,
             "new_address": hex(row[4]) if row[1] == REALLOC_END else None,
             "new_size": row[5],
             "failed": row[1] == REALLOC_FAILED,
             "caller": stack[0] if stack else None,
+            "process": self.process(stream),
             "stack": stack,
             "stack_cut": cut,
         }
+
+    def process(self, stream):
+        return self.trace.process_of(self.trace.image_of(stream.number))
 
 
 def heap(row):
@@ -706,6 +800,7 @@ def verdict(trace):
     answer["reordered"] = replay.reordered
     answer["history_violations"] = replay.violations
     answer["unknown_releases"] = replay.unknown_releases
+    answer["live_blocks"], answer["live_bytes"] = replay.live_blocks, replay.live_bytes
     answer["damaged_blocks"] = len(trace.damages)
     answer["missing_sequences"] = trace.missing
     answer["unrecorded_images"] = sum(

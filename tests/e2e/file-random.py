@@ -4,9 +4,9 @@
 
   file-random.py COUNT [SEED]    run by file-random.sh in a scratch folder; $HEAPTAP is the program
 
-The golden encoder writes them. A few threads of one or two images use very few addresses, with times close together
+The golden encoder writes them. A few threads of one or more images use very few addresses, with times close together
 and now and then out of order, and rows are lost, announced or not: so that reordering, violations, unknown releases and
-realloc pairs torn apart all happen often. The seed of a trace that fails is printed; `file-random.py 1 SEED`
+realloc pairs torn apart all happen often. Half of them are trees of processes, that fork, exec and end at any time. The seed of a trace that fails is printed; `file-random.py 1 SEED`
 makes it alone.
 """
 import os
@@ -69,6 +69,27 @@ class Thread:
             self.ticks = max(0, self.ticks - 500)
 
 
+def family(dice, writer):
+    """Records of a few images and processes, whose parents and moments fit together or not; the images' numbers."""
+    images = range(2, dice.randrange(3, 7))
+    processes = {1}
+    for image in images:
+        process = dice.choice((1, image, dice.randrange(1, image + 1)))
+        processes.add(process)
+        forked_from = dice.choice((0, 1, image - 1, dice.randrange(0, image + 2)))
+        fork_ticks = dice.randrange(6000)
+        joined = fork_ticks + dice.choice((-300, 0, 0, 100, 100, 1500))
+        writer.records(
+            make.IMAGE,
+            (image, max(0, joined), 1, 40 + process, 1, process, forked_from, fork_ticks, b"/bin/x", b"", b"x\0"),
+        )
+    for process in processes:
+        if dice.random() < 0.8:
+            end = dice.choice((0, dice.randrange(8000), 20000))
+            writer.records(make.PROCESS, (process, 1, 40 + process, 41, 0, end, 1, 0, b"x", b"x\0"))
+    return images
+
+
 def trace(seed):
     dice = random.Random(seed)
     writer = make.Writer()
@@ -80,6 +101,9 @@ def trace(seed):
         nanoseconds += dice.randrange(20000)
     threads = [Thread(dice, n, dice.choice((1, 1, 1, 2))) for n in range(1, dice.randrange(2, 6))]
     writer.opening(dice.randrange(1000), clocks, ())
+    images = family(dice, writer) if dice.random() < 0.5 else ()
+    for thread in threads if images else ():
+        thread.image = dice.choice((1, *images))
     writer.records(make.THREAD, *((t.number, 40 + t.number, t.image, t.ticks, b"t%d" % t.number) for t in threads))
     addresses = [
         dice.choice((dice.randrange(1 << 20) * 16, dice.getrandbits(47), dice.getrandbits(64))) for _ in range(5)

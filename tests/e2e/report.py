@@ -48,31 +48,39 @@ def totals(path):
     import decode
 
     trace = decode.load(path)
+    last = max((t for stream in trace.streams.values() for part in stream.parts for t in part.times), default=0)
     got = json.load(sys.stdin)["totals"]
-    live, now, peak, at, size, count = {}, 0, 0, 0, 0, 0
-    image = None
-    for event in decode.Replay(trace).events():
-        if trace.image_of(event["thread"]) != image:
-            image, live, now = trace.image_of(event["thread"]), {}, 0
-        if event["event"] == "realloc":
-            born, asked = event["new_address"], event["new_size"]
-            gone = None if event["failed"] else event["old_address"]
-        elif event["event"] == "free":
-            born, asked, gone = None, None, event["address"]
-        else:
-            born, asked, gone = event["address"], event["size"], None
-        now -= live.pop(gone, 0)
-        if born is None:
+    live, left = {}, {}  # (thread, sequence number) of the row that made it -> size
+
+    now, peak, at, size, count = 0, 0, 0, 0, 0
+
+    class Ends(decode.Replay):
+        def gone(self, space, block, why, ticks):
+            nonlocal now
+            name = block.stream, block.seq
+            if why == "end":
+                left[name] = block.size
+            if why != "end" or ticks < last:
+                now -= live.pop(name)
+
+    replay = Ends(trace)
+    for event in replay.events():
+        block = replay.released
+        if block and block.image == replay.space.image and not event.get("failed"):
+            now -= live.pop((block.stream, block.seq))
+        born = event["new_address"] if event["event"] == "realloc" else event.get("address")
+        if event["event"] == "free" or born is None:
             continue
+        made = replay.space.live[int(born, 16)]
+        live[made.stream, made.seq] = made.size
         if event["event"] != "existing":
-            size, count = size + asked, count + 1
-        now += asked - live.pop(born, 0)
-        live[born] = asked
+            size, count = size + made.size, count + 1
+        now += made.size
         if now > peak:
             peak, at = now, event["time_ns"]
     expected = {"allocated_bytes": size, "allocated_count": count, "peak_bytes": peak, "peak_time_ns": at}
-    got["left_bytes"], expected["left_bytes"] = got["leaked_bytes"] + got["runtime_bytes"], now
-    got["left_count"], expected["left_count"] = got["leaked_count"] + got["runtime_count"], len(live)
+    got["left_bytes"], expected["left_bytes"] = got["leaked_bytes"] + got["runtime_bytes"], sum(left.values())
+    got["left_count"], expected["left_count"] = got["leaked_count"] + got["runtime_count"], len(left)
     return ["%s: %d, expected %d" % (key, got[key], expected[key]) for key in expected if got[key] != expected[key]]
 
 

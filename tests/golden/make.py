@@ -23,6 +23,7 @@ MASK = (1 << 64) - 1
 SESSION, IMAGE, MODULE, THREAD, CONTEXT, CLOCK, EVENTS, LOSS, ACCOUNT, END, INDEX, CHECKPOINT, KERNEL, MARK = range(
     1, 15
 )
+PROCESS = 15
 ALLOC, ALLOC_FAILED, FREE, BEGIN, MOVED, FREED, FAILED, EXISTING = range(1, 9)
 SESSION_ID = 0x1122334455667788
 
@@ -426,7 +427,7 @@ def losses():
 
 
 def execs():
-    """Two images with the same addresses; a thread gets another name. All of image 1 is replayed before image 2."""
+    """Two images with the same addresses, each with its own blocks, though a thread of the first is late; another gets a name."""
     w = Writer()
     w.opening(0, ((0, 0),), ((1, 42, b"sh"), (3, 44, b"helper")))
     w.events(1, 0, (ALLOC, 10, M, 0x1000, 16, 1, 0))
@@ -438,8 +439,8 @@ def execs():
     w.footer(70, 4)
     script = [
         alloc(10, 1, M, "main", 16, "0x1000", 0),
-        alloc(55, 3, M, "main", 8, "0x2000", 0),
         alloc(50, 2, M, None, 32, "0x1000", 0),
+        alloc(55, 3, M, "main", 8, "0x2000", 0),
         free(60, 2, F, None, 32, "0x1000", 0),
     ]
     threads = [(1, 42, "sh", 1, 1, 0, 0, 0), (2, 42, "next", 2, 2, 0, 0, 0), (3, 44, "renamed\x1b[1m", 1, 1, 0, 0, 0)]
