@@ -45,6 +45,23 @@ char *ht_figure_share(char *to, uint64_t part, uint64_t whole)
 	return to;
 }
 
+char *ht_figure_signed_bytes(char *to, int64_t bytes)
+{
+	char amount[HT_FIGURE_BYTES];
+
+	ht_figure_bytes(amount, bytes < 0 ? -(uint64_t)bytes : (uint64_t)bytes);
+	snprintf(to, HT_FIGURE_BYTES, "%s%.24s", bytes < 0 ? "-" : "", amount);
+	return to;
+}
+
+char *ht_figure_part(char *to, int64_t part, int64_t whole)
+{
+	if (whole > 0 && part >= 0)
+		return ht_figure_share(to, (uint64_t)part, (uint64_t)whole);
+	snprintf(to, HT_FIGURE_BYTES, "-");
+	return to;
+}
+
 char *ht_figure_count(char *to, uint64_t n, const char *one, const char *many)
 {
 	snprintf(to, HT_FIGURE_BYTES, "%" PRIu64 " %s", n, n == 1 ? one : many);

@@ -18,6 +18,10 @@ char *ht_figure_bytes(char *to, uint64_t bytes);
 char *ht_figure_time(char *to, uint64_t ns);
 char *ht_figure_share(char *to, uint64_t part, uint64_t whole); /* of nothing: "-" */
 
+/* The same for what may be below zero: "-8.0 KiB"; a share of a whole that is not above zero: "-". */
+char *ht_figure_signed_bytes(char *to, int64_t bytes);
+char *ht_figure_part(char *to, int64_t part, int64_t whole);
+
 /* "1 block", "2 blocks". */
 char *ht_figure_count(char *to, uint64_t n, const char *one, const char *many);
 

@@ -2,7 +2,7 @@
 /* report.c -- `heaptap report FILE`: how much memory, and whose
  *
  *   summary     the program, how long it ran, what it allocated, its peak, what it never freed
- *   places      by one measure, the largest first: the figures, and the stack that leads there
+ *   then        by one measure, the largest first:  places, each with its stack;  or groups, a line each;  or a tree of calls
  *
  * man/heaptap-report.1 defines every figure. The sums come from inspect/sites.h, the names from inspect/places.h.
  */
@@ -11,44 +11,58 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "inspect/choice.h"
-#include "inspect/ranking.h"
-#include "inspect/runtime.h"
+#include "inspect/calltree.h"
+#include "inspect/summary.h"
+#include "inspect/suppress.h"
 #include "show/answer.h"
+#include "show/branches.h"
 #include "show/command.h"
 #include "show/figures.h"
 #include "show/filters.h"
+#include "show/groupings.h"
 #include "show/naming.h"
 #include "show/out.h"
 #include "show/stacks.h"
-#include "show/table.h"
+#include "show/overview.h"
 #include "util/quantity.h"
 
 #define PLACES_SHOWN 20
+#define BRANCHES_SHOWN 40
 #define FRAMES_SHOWN 12
-#define TEXT_BYTES 256
 
 enum {
 	OPT_BY,
+	OPT_GROUP,
+	OPT_TREE,
 	OPT_LIMIT,
 	OPT_FRAMES,
 	OPT_TEMPORARY,
+	OPT_TAIL_CUT,
+	OPT_SUPPRESSIONS,
 	OPT_JSON,
 	OPT_PROCESS,
 	OPT_FILTERS,
-	OPT_NAMING = OPT_FILTERS + HT_FILTER_AT,
+	OPT_NAMING = OPT_FILTERS + HT_FILTER_WORDS,
 	OPT_END = OPT_NAMING + HT_NAMING_OPTIONS
 };
 
 static const struct ht_option options[] = {
-	[OPT_BY] = { "by", 0, "MEASURE", "leaked (default), peak, allocated, calls or temporary" },
-	[OPT_LIMIT] = { "limit", 'n', "N", "show the N largest places; default 20; 0: all" },
+	[OPT_BY] = { "by", 0, "MEASURE",
+		     "leaked (default), peak, allocated, calls, temporary, live, growth, aifo, aifi, aofi or aofo" },
+	[OPT_GROUP] = { "group", 0, "WHAT",
+			"add up by stack (default), function, library, thread, size or allocator-function" },
+	[OPT_TREE] = { "tree", 0, "WAY", "a tree of calls instead: top-down or bottom-up" },
+	[OPT_LIMIT] = { "limit", 'n', "N", "show the N largest places, default 20, or branches, default 40; 0: all" },
 	[OPT_FRAMES] = { "frames", 0, "N", "show the N innermost frames of a stack; default 12; 0: all" },
 	[OPT_TEMPORARY] = { "temporary", 0, "TIME",
 			    "also temporary: freed within this time (ns, us, ms or s, as in 100us)" },
+	[OPT_TAIL_CUT] = { "tail-cut", 0, "TIME|SHARE", "what was made so near the end, as in 10%, is not leaked" },
+	[OPT_SUPPRESSIONS] = { "suppressions", 0, "FILE", "leaks that are known, as LeakSanitizer reads them" },
 	[OPT_JSON] = { "json", 0, NULL, "one object: the totals, and the places with their whole stacks" },
 	[OPT_PROCESS] = HT_OPTION_PROCESS,
 	HT_FILTERS(OPT_FILTERS),
+	[OPT_FILTERS +
+		HT_FILTER_AT] = { "at", 0, "TIME", "the heap as it was then: what was live, and what led to it" },
 	HT_NAMING_AT(OPT_NAMING),
 	[OPT_END] = { 0 },
 };
@@ -57,12 +71,18 @@ struct report {
 	const char *path;
 	struct ht_model *model;
 	struct ht_symbols *symbols;
-	struct ht_sites sites;
-	struct ht_places places;
+	struct ht_summary sum;
+	struct ht_groups groups;
 	struct ht_ranking ranking;
+	struct ht_calltree tree;
+	struct ht_suppressions suppressions;
 	enum ht_measure by;
-	size_t most_places, most_frames;
+	enum ht_grouping group;
+	bool is_tree, json;
+	struct ht_calltree_options branches;
+	size_t most, most_frames;
 	struct ht_filter filter;
+	const char *tail_cut;
 	struct ht_sites_options sums;
 };
 
@@ -76,7 +96,31 @@ static int parse_measure(const char *word, enum ht_measure *ret, struct ht_err *
 		*ret = (enum ht_measure)by;
 		return 0;
 	}
-	return ht_err_set(err, HT_EUSAGE, "--by=%s: none of leaked, peak, allocated, calls, temporary", word);
+	return ht_err_set(
+		err, HT_EUSAGE,
+		"--by=%s: none of leaked, peak, allocated, calls, temporary, live, growth, aifo, aifi, aofi, aofo",
+		word);
+}
+
+static int parse_grouping(const char *word, enum ht_grouping *ret, struct ht_err *err)
+{
+	for (int group = 0; group < HT_GROUPINGS; group++) {
+		if (strcmp(word, ht_grouping_name((enum ht_grouping)group)))
+			continue;
+		*ret = (enum ht_grouping)group;
+		return 0;
+	}
+	return ht_err_set(err, HT_EUSAGE,
+			  "--group=%s: none of stack, function, library, thread, size, allocator-function", word);
+}
+
+static int parse_tree(const char *word, struct report *r, struct ht_err *err)
+{
+	r->is_tree = true;
+	r->branches.direction = strcmp(word, "top-down") ? HT_BOTTOM_UP : HT_TOP_DOWN;
+	if (r->branches.direction == HT_BOTTOM_UP && strcmp(word, "bottom-up"))
+		return ht_err_set(err, HT_EUSAGE, "--tree=%s: neither top-down nor bottom-up", word);
+	return 0;
 }
 
 static int parse_limit(const char *option, const char *word, size_t *ret, struct ht_err *err)
@@ -97,126 +141,83 @@ static int parse_time(const char *word, uint64_t *ret_ns, struct ht_err *err)
 	return *ret_ns ? 0 : ht_err_set(err, HT_EUSAGE, "--temporary=%s: not a time above 0", word);
 }
 
+/* The question makes sense; what was not said follows from what was. */
+static int settle(struct report *r, bool has_by, struct ht_err *err)
+{
+	if (!has_by)
+		r->by = r->filter.word[HT_FILTER_AT]      ? HT_BY_LIVE
+			: ht_filter_is_window(&r->filter) ? HT_BY_GROWTH
+							  : HT_BY_LEAKED;
+	if (r->is_tree && r->group != HT_GROUP_STACK)
+		return ht_err_set(err, HT_EUSAGE, "--tree adds up stacks; it does not go with --group=%s",
+				  ht_grouping_name(r->group));
+	if (r->by == HT_BY_PEAK && ht_filter_restricts_life(&r->filter))
+		return ht_err_set(err, HT_EUSAGE,
+				  "--by=peak: how long a block will live is not known at the peak; ask without "
+				  "--min-lifetime and --max-lifetime");
+	r->branches.by = r->by;
+	r->branches.most = r->most;
+	r->sums.filter = &r->filter;
+	r->sums.split = ht_grouping_split(r->group);
+	return 0;
+}
+
 static int read_options(const struct ht_given *given, struct report *r, struct ht_err *err)
 {
-	int rc = ht_filters_read(given, OPT_FILTERS, HT_FILTER_AT, &r->filter, err);
+	const char *const *option = given->option;
+	int rc = ht_filters_read(given, OPT_FILTERS, HT_FILTER_WORDS, &r->filter, err);
 
-	r->most_places = PLACES_SHOWN;
+	r->json = option[OPT_JSON];
+	r->tail_cut = option[OPT_TAIL_CUT];
+	if (!rc && option[OPT_BY])
+		rc = parse_measure(option[OPT_BY], &r->by, err);
+	if (!rc && option[OPT_GROUP])
+		rc = parse_grouping(option[OPT_GROUP], &r->group, err);
+	if (!rc && option[OPT_TREE])
+		rc = parse_tree(option[OPT_TREE], r, err);
+	r->most = r->is_tree ? BRANCHES_SHOWN : PLACES_SHOWN;
 	r->most_frames = FRAMES_SHOWN;
-	r->sums.filter = &r->filter;
-	if (!rc && given->option[OPT_BY])
-		rc = parse_measure(given->option[OPT_BY], &r->by, err);
-	if (!rc && given->option[OPT_LIMIT])
-		rc = parse_limit("-n", given->option[OPT_LIMIT], &r->most_places, err);
-	if (!rc && given->option[OPT_FRAMES])
-		rc = parse_limit("--frames", given->option[OPT_FRAMES], &r->most_frames, err);
-	if (!rc && given->option[OPT_TEMPORARY])
-		rc = parse_time(given->option[OPT_TEMPORARY], &r->sums.temporary_ns, err);
-	return rc;
+	if (!rc && option[OPT_LIMIT])
+		rc = parse_limit("-n", option[OPT_LIMIT], &r->most, err);
+	if (!rc && option[OPT_FRAMES])
+		rc = parse_limit("--frames", option[OPT_FRAMES], &r->most_frames, err);
+	if (!rc && option[OPT_TEMPORARY])
+		rc = parse_time(option[OPT_TEMPORARY], &r->sums.temporary_ns, err);
+	if (!rc && option[OPT_SUPPRESSIONS])
+		rc = ht_suppress_read(option[OPT_SUPPRESSIONS], &r->suppressions, err);
+	return rc ? rc : settle(r, option[OPT_BY], err);
 }
 
-/* ---- the summary ------------------------------------------------------------------------------------------- */
-
-static const struct ht_field summary_fields[] = {
-	{ NULL, "command", 0 },   { NULL, "ran", 0 },       { NULL, "calls", 0 },
-	{ NULL, "allocated", 0 }, { NULL, "peak", 0 },      { NULL, "temporary", 0 },
-	{ NULL, "leaked", 0 },    { NULL, "  besides", 0 }, { NULL, "LOST", 0 },
-};
-#define SUMMARIES (sizeof(summary_fields) / sizeof(*summary_fields))
-
-static void write_tally(char *to, const struct ht_tally *t)
+/* From a time before the end of the recording, or a share of it, to the moment it means. */
+static int find_tail(struct report *r, struct ht_err *err)
 {
-	char bytes[HT_FIGURE_BYTES], count[HT_FIGURE_BYTES];
-
-	snprintf(to, TEXT_BYTES, "%s in %s", ht_figure_bytes(bytes, t->bytes),
-		 ht_figure_count(count, t->count, "block", "blocks"));
-}
-
-static void write_run(char *to, struct ht_model *m)
-{
-	uint64_t last = m->has_end && m->end.ticks > m->last_ticks ? m->end.ticks : m->last_ticks;
-	char time[HT_FIGURE_BYTES];
-	int used = snprintf(to, TEXT_BYTES, "%s", ht_figure_time(time, ht_clock_time_ns(&m->clock, last)));
-
-	if (!m->has_end)
-		snprintf(to + used, TEXT_BYTES - (size_t)used, ", as far as is known: the end is not in the trace");
-	else if (m->end.reason == HT_END_EXIT)
-		snprintf(to + used, TEXT_BYTES - (size_t)used, ", ended with status %" PRIu64, m->end.status);
-	else if (m->end.reason == HT_END_SIGNAL)
-		snprintf(to + used, TEXT_BYTES - (size_t)used, ", was killed by signal %" PRIu64, m->end.status);
-	else
-		snprintf(to + used, TEXT_BYTES - (size_t)used, " were recorded, and then it ran on");
-}
-
-static void write_calls(char *to, const struct ht_totals *t)
-{
-	int used = snprintf(to, TEXT_BYTES,
-			    "%" PRIu64 ": %" PRIu64 " allocations, %" PRIu64 " reallocations, %" PRIu64 " frees",
-			    t->calls + t->frees, t->calls - t->reallocs, t->reallocs, t->frees);
-
-	if (t->failed)
-		snprintf(to + used, TEXT_BYTES - (size_t)used, "; %" PRIu64 " failed", t->failed);
-}
-
-static uint64_t lost_calls(const struct ht_model *m)
-{
-	uint64_t lost = 0;
-
-	for (size_t i = 0; i < m->losses.count; i++)
-		if (ht_choice_has_stream(m, m->losses.at[i].stream))
-			lost += m->losses.at[i].count;
-	return lost;
-}
-
-static void write_temporary(char *to, const struct report *r)
-{
-	const struct ht_totals *t = &r->sites.totals;
-	char figure[HT_FIGURE_BYTES];
-	int used = snprintf(to, TEXT_BYTES, "%s of the blocks (%" PRIu64 ") were freed ",
-			    ht_figure_share(figure, t->temporary.count, t->allocated.count), t->temporary.count);
-
-	if (r->sums.temporary_ns)
-		snprintf(to + used, TEXT_BYTES - (size_t)used, "at once or within %s",
-			 ht_figure_time(figure, r->sums.temporary_ns));
-	else
-		snprintf(to + used, TEXT_BYTES - (size_t)used, "by the thread's next call");
-}
-
-static void print_summary(struct report *r)
-{
-	const struct ht_totals *t = &r->sites.totals;
 	struct ht_model *m = r->model;
-	struct ht_table table = HT_TABLE(summary_fields);
-	char text[SUMMARIES][TEXT_BYTES], figure[HT_FIGURE_BYTES];
-	struct ht_field shown[SUMMARIES];
+	uint64_t last = m->has_end && m->end.ticks > m->last_ticks ? m->end.ticks : m->last_ticks;
+	uint64_t end_ns = ht_clock_time_ns(&m->clock, last), cut, share;
+	int rc;
 
-	memcpy(shown, summary_fields, sizeof(shown));
-	table.field = shown;
-	write_run(text[1], m);
-	write_calls(text[2], t);
-	write_tally(text[3], &t->allocated);
-	write_tally(text[4], &t->peak);
-	snprintf(text[4] + strlen(text[4]), TEXT_BYTES - strlen(text[4]), ", after %s",
-		 ht_figure_time(figure, ht_clock_time_ns(&m->clock, t->peak_ticks)));
-	write_temporary(text[5], r);
-	write_tally(text[6], &t->leaked);
-	snprintf(text[6] + strlen(text[6]), TEXT_BYTES - strlen(text[6]), " %s never freed",
-		 t->leaked.count == 1 ? "was" : "were");
-	write_tally(text[7], &t->runtime);
-	snprintf(text[7] + strlen(text[7]), TEXT_BYTES - strlen(text[7]), " that the runtime keeps for itself");
-	snprintf(text[8], TEXT_BYTES, "%" PRIu64 " calls: the figures are without them", lost_calls(m));
-	if (!t->runtime.count)
-		shown[7].title = NULL;
-	if (!m->losses.count)
-		shown[8].title = NULL;
-	ht_table_add(&table, ht_if(m->has_session, ht_words(m->session.command)));
-	for (size_t i = 1; i < SUMMARIES; i++)
-		ht_table_add(&table, ht_name(text[i]));
-	ht_table_facts(&table);
-	ht_table_fini(&table);
+	if (!r->tail_cut)
+		return 0;
+	if (ht_quantity_is_share(r->tail_cut)) {
+		rc = ht_quantity_share(r->tail_cut, &share, err);
+		cut = rc ? 0 : (uint64_t)((unsigned __int128)end_ns * share / HT_SHARE_WHOLE);
+	} else {
+		rc = ht_quantity_ns(r->tail_cut, &cut, err);
+	}
+	if (rc)
+		return ht_err_set(err, rc, "--tail-cut=%s", err->text);
+	if (cut > end_ns)
+		return ht_err_set(err, HT_EUSAGE, "--tail-cut=%s: the recording is only %.6f s long", r->tail_cut,
+				  (double)end_ns / 1e9);
+	if (!cut)
+		return 0;
+	r->sums.late_ticks = ht_clock_ticks_at(&m->clock, end_ns - cut);
+	if (!r->sums.late_ticks)
+		r->sums.late_ticks = 1; /* the very beginning; 0 would be nothing */
+	return 0;
 }
 
-/* ---- the places -------------------------------------------------------------------------------------------- */
+/* ---- text -------------------------------------------------------------------------------------------------- */
 
 static const char *const headings[HT_MEASURES][2] = {
 	[HT_BY_LEAKED] = { "Never freed", "Nothing was left unfreed." },
@@ -224,106 +225,165 @@ static const char *const headings[HT_MEASURES][2] = {
 	[HT_BY_ALLOCATED] = { "Allocated", "Nothing was allocated." },
 	[HT_BY_CALLS] = { "Calls that allocate", "There were no calls that allocate." },
 	[HT_BY_TEMPORARY] = { "Temporary blocks", "No block was temporary." },
+	[HT_BY_LIVE] = { "Live then", "Nothing was live then." },
+	[HT_BY_GROWTH] = { "Growth", "Nothing grew or shrank." },
+	[HT_BY_AIFO] = { "Allocated inside and still there", "Nothing of what was allocated inside was still there." },
+	[HT_BY_AIFI] = { "Allocated inside and freed inside",
+			 "Nothing of what was allocated inside was freed inside." },
+	[HT_BY_AOFI] = { "Allocated before and freed inside", "Nothing of what was there before was freed inside." },
+	[HT_BY_AOFO] = { "Allocated before and still there", "Nothing of what was there before was still there." },
 };
 
 static size_t places_shown(const struct report *r)
 {
-	return r->ranking.list.count < r->most_places ? r->ranking.list.count : r->most_places;
+	return r->ranking.list.count < r->most ? r->ranking.list.count : r->most;
 }
 
-static void print_figures(const struct report *r, const struct ht_tally *v)
+static void print_figures(const struct report *r, const struct ht_amount *v)
 {
-	char bytes[HT_FIGURE_BYTES], share[HT_FIGURE_BYTES], count[HT_FIGURE_BYTES];
-	bool calls = r->by == HT_BY_CALLS;
+	char bytes[HT_FIGURE_BYTES], share[HT_FIGURE_BYTES];
+	const char *what = r->by == HT_BY_CALLS ? "call" : "block";
+	const struct ht_amount *whole = &r->ranking.whole;
 
-	ht_figure_bytes(bytes, v->bytes);
-	ht_figure_count(count, v->count, calls ? "call" : "block", calls ? "calls" : "blocks");
-	if (ht_measure_counts(r->by))
-		ht_outf("%s, %s, %s\n", count, ht_figure_share(share, v->count, r->ranking.whole.count), bytes);
+	ht_figure_signed_bytes(bytes, v->bytes);
+	if (r->by == HT_BY_GROWTH)
+		ht_outf("%s%s, %+" PRId64 " %s%s\n", v->bytes < 0 ? "" : "+", bytes, v->count, what,
+			v->count == 1 ? "" : "s");
+	else if (ht_measure_counts(r->by))
+		ht_outf("%" PRId64 " %s%s, %s, %s\n", v->count, what, v->count == 1 ? "" : "s",
+			ht_figure_part(share, v->count, whole->count), bytes);
 	else
-		ht_outf("%s, %s, in %s\n", bytes, ht_figure_share(share, v->bytes, r->ranking.whole.bytes), count);
+		ht_outf("%s, %s, in %" PRId64 " %s%s\n", bytes, ht_figure_part(share, v->bytes, whole->bytes), v->count,
+			what, v->count == 1 ? "" : "s");
 }
 
 static void print_places(const struct report *r)
 {
+	struct ht_amount rest = r->ranking.whole;
+
+	for (size_t i = 0; i < places_shown(r) && !ht_out_failed(); i++) {
+		const struct ht_ranked *place = &r->ranking.list.at[i];
+
+		ht_outf("\n%5zu.  ", i + 1);
+		print_figures(r, &place->value);
+		ht_stacks_text(&r->sum.places, r->groups.list.at[place->group].node, r->most_frames);
+		rest.bytes -= place->value.bytes;
+		rest.count -= place->value.count;
+	}
+	if (places_shown(r) == r->ranking.list.count)
+		return;
+	ht_outf("\nThe other %zu places (-n 0 shows all): ", r->ranking.list.count - places_shown(r));
+	print_figures(r, &rest);
+}
+
+static void print_tree(const struct report *r)
+{
+	if (!r->tree.list.count) {
+		ht_outf("\n%s\n", headings[r->by][1]);
+		return;
+	}
+	ht_outf("\n%s, %s%s:\n\n", headings[r->by][0],
+		r->branches.direction == HT_TOP_DOWN ? "by who called whom" : "by who was called by whom",
+		r->tree.is_part ? " (the heaviest branches; -n 0 shows all)" : "");
+	ht_branches_text(&r->tree, &r->sum.places, r->by);
+}
+
+static void print_ranking(const struct report *r)
+{
 	size_t shown = places_shown(r), count = r->ranking.list.count;
-	struct ht_tally rest = r->ranking.whole;
 
 	if (!count) {
 		ht_outf("\n%s\n", headings[r->by][1]);
 		return;
 	}
-	ht_outf("\n%s, by place", headings[r->by][0]);
+	ht_outf("\n%s, by %s", headings[r->by][0], r->group == HT_GROUP_STACK ? "place" : ht_grouping_name(r->group));
 	ht_outf(shown < count ? " (the %zu largest of %zu):\n" : ":\n", shown, count);
-	for (size_t i = 0; i < shown && !ht_out_failed(); i++) {
-		const struct ht_ranked *place = &r->ranking.list.at[i];
+	if (r->group == HT_GROUP_STACK)
+		print_places(r);
+	else
+		ht_groupings_text(
+			&(struct ht_groupings){ r->model, &r->sum.places, &r->groups, &r->ranking, r->group, r->by },
+			shown);
+}
 
-		ht_outf("\n%5zu.  ", i + 1);
-		print_figures(r, &place->value);
-		ht_stacks_text(&r->places, place->node, r->most_frames);
-		rest.bytes -= place->value.bytes;
-		rest.count -= place->value.count;
-	}
-	if (shown == count)
+static void print_suppressions(const struct report *r)
+{
+	char bytes[HT_FIGURE_BYTES];
+
+	if (!r->suppressions.list.count)
 		return;
-	ht_outf("\nThe other %zu places (-n 0 shows all): ", count - shown);
-	print_figures(r, &rest);
+	ht_out_text("\nSuppressed:\n");
+	for (size_t i = 0; i < r->suppressions.list.count; i++) {
+		const struct ht_suppression *s = &r->suppressions.list.at[i];
+
+		ht_outf("%12s %9" PRIu64 "  ", ht_figure_bytes(bytes, s->taken.bytes), s->taken.count);
+		ht_out_escaped(s->pattern, strlen(s->pattern));
+		ht_out_text("\n");
+	}
 }
 
 /* ---- JSON -------------------------------------------------------------------------------------------------- */
 
-static const struct ht_field total_fields[] = {
-	{ .name = "allocated_bytes" }, { .name = "allocated_count" }, { .name = "peak_bytes" },
-	{ .name = "peak_count" },      { .name = "peak_time_ns" },    { .name = "leaked_bytes" },
-	{ .name = "leaked_count" },    { .name = "runtime_bytes" },   { .name = "runtime_count" },
-	{ .name = "temporary_bytes" }, { .name = "temporary_count" }, { .name = "aifo_bytes" },
-	{ .name = "aifo_count" },      { .name = "aifi_bytes" },      { .name = "aifi_count" },
-	{ .name = "aofi_bytes" },      { .name = "aofi_count" },      { .name = "aofo_bytes" },
-	{ .name = "aofo_count" },      { .name = "lost_calls" },
-};
-
-static void add_tally(struct ht_table *to, bool known, const struct ht_tally *t)
+static void print_suppressions_json(const struct report *r)
 {
-	ht_table_add(to, ht_if(known, ht_number(t->bytes)));
-	ht_table_add(to, ht_if(known, ht_number(t->count)));
+	ht_out_text(",\"suppressions\":[");
+	for (size_t i = 0; i < r->suppressions.list.count; i++) {
+		const struct ht_suppression *s = &r->suppressions.list.at[i];
+
+		ht_outf("%s{\"pattern\":", i ? "," : "");
+		ht_out_json(s->pattern, strlen(s->pattern));
+		ht_outf(",\"bytes\":%" PRIu64 ",\"count\":%" PRIu64 "}", s->taken.bytes, s->taken.count);
+	}
+	ht_out_text("]");
 }
 
-static void print_totals(struct report *r)
+static void print_sites(const struct report *r)
 {
-	const struct ht_totals *t = &r->sites.totals;
-	struct ht_table table = HT_TABLE(total_fields);
-	bool has_peak = !ht_filter_restricts_life(&r->filter);
+	struct ht_groupings g = { r->model, &r->sum.places, &r->groups, &r->ranking, r->group, r->by };
 
-	add_tally(&table, true, &t->allocated);
-	add_tally(&table, has_peak, &t->peak);
-	ht_table_add(&table, ht_if(has_peak, ht_number(ht_clock_time_ns(&r->model->clock, t->peak_ticks))));
-	add_tally(&table, true, &t->leaked);
-	add_tally(&table, true, &t->runtime);
-	add_tally(&table, true, &t->temporary);
-	for (int n = 0; n < HT_NATURES; n++)
-		add_tally(&table, true, &t->nature[n]);
-	ht_table_add(&table, ht_number(lost_calls(r->model)));
-	ht_table_json(&table, 0);
-	ht_table_fini(&table);
-}
-
-static void print_json(struct report *r)
-{
-	ht_outf("{\"by\":\"%s\",\"totals\":{", ht_measure_name(r->by));
-	print_totals(r);
-	ht_outf("},\"places\":%zu,\"sites\":[", r->ranking.list.count);
+	ht_outf(",\"group\":\"%s\",\"places\":%zu,\"sites\":[", ht_grouping_name(r->group), r->ranking.list.count);
 	for (size_t i = 0; i < places_shown(r) && !ht_out_failed(); i++) {
 		const struct ht_ranked *place = &r->ranking.list.at[i];
 
-		ht_outf("%s{\"bytes\":%" PRIu64 ",\"count\":%" PRIu64 ",\"stack\":", i ? "," : "", place->value.bytes,
+		ht_outf("%s{\"bytes\":%" PRId64 ",\"count\":%" PRId64 ",", i ? "," : "", place->value.bytes,
 			place->value.count);
-		ht_stacks_json(&r->places, place->node);
+		ht_groupings_json(&g, place->group);
 		ht_out_text("}");
 	}
-	ht_out_text("]}\n");
+	ht_out_text("]");
+}
+
+static void print_json(const struct report *r, const struct ht_overview *overview)
+{
+	ht_outf("{\"by\":\"%s\",\"totals\":", ht_measure_name(r->by));
+	ht_overview_json(overview);
+	print_suppressions_json(r);
+	if (r->is_tree) {
+		ht_outf(",\"tree\":\"%s\",\"branches\":",
+			r->branches.direction == HT_TOP_DOWN ? "top-down" : "bottom-up");
+		ht_branches_json(&r->tree, &r->sum.places);
+	} else {
+		print_sites(r);
+	}
+	ht_out_text("}\n");
 }
 
 /* ---- the answer -------------------------------------------------------------------------------------------- */
+
+static int add_up(struct report *r, struct ht_err *err)
+{
+	int rc = ht_summary_take(r->model, r->symbols, &r->sums, &r->sum, err);
+
+	if (!rc && r->suppressions.list.count)
+		rc = ht_suppress_leaks(&r->suppressions, &r->sum.sites, &r->sum.places, err);
+	if (!rc && r->is_tree) {
+		r->branches.cut_main = !r->json;
+		return ht_calltree_make(&r->sum.sites, &r->sum.places, &r->branches, &r->tree, err);
+	}
+	if (!rc)
+		rc = ht_groups_make(r->model, &r->sum.sites, &r->sum.places, r->group, &r->groups, err);
+	return rc ? rc : ht_ranking_make(&r->sum.sites, &r->groups, r->by, &r->ranking, err);
+}
 
 static int answer(struct report *r, const struct ht_given *given, struct ht_err *err)
 {
@@ -332,26 +392,38 @@ static int answer(struct report *r, const struct ht_given *given, struct ht_err 
 	if (!rc)
 		rc = ht_filter_bind(&r->filter, r->model, r->symbols, err);
 	if (!rc)
-		rc = ht_sites_take(r->model, &r->sums, &r->sites, err);
-	if (!rc)
-		rc = ht_places_make(r->model, r->symbols, &r->sites, &r->places, err);
-	if (!rc)
-		rc = ht_runtime_set_apart(&r->sites, &r->places, err);
-	if (!rc)
-		rc = ht_ranking_make(&r->sites, &r->places, r->by, &r->ranking, err);
-	return rc;
+		rc = find_tail(r, err);
+	return rc ? rc : add_up(r, err);
 }
 
-static void print_answer(struct report *r, bool json)
+static void print_answer(struct report *r)
 {
+	struct ht_overview overview = { &r->sum, &r->sums };
+
 	ht_naming_warn(r->path, r->symbols);
 	ht_filters_warn(r->path, &r->filter);
-	if (json) {
-		print_json(r);
+	if (r->json) {
+		print_json(r, &overview);
 		return;
 	}
-	print_summary(r);
-	print_places(r);
+	ht_overview_text(&overview);
+	if (r->is_tree)
+		print_tree(r);
+	else
+		print_ranking(r);
+	print_suppressions(r);
+}
+
+static void forget(struct report *r)
+{
+	ht_calltree_fini(&r->tree);
+	ht_ranking_fini(&r->ranking);
+	ht_groups_fini(&r->groups);
+	ht_summary_fini(&r->sum);
+	ht_suppress_fini(&r->suppressions);
+	ht_filter_fini(&r->filter);
+	ht_symbols_close(r->symbols);
+	ht_model_close(r->model);
 }
 
 static int run(const struct ht_given *given)
@@ -360,27 +432,19 @@ static int run(const struct ht_given *given)
 	struct ht_err err;
 	int status;
 
-	if (read_options(given, &r, &err)) {
-		ht_filter_fini(&r.filter);
-		return ht_complain(NULL, &err);
-	}
-	status = ht_answer_open(r.path, given->option[OPT_PROCESS], &r.model);
-	if (status) {
-		ht_filter_fini(&r.filter);
-		return status;
-	}
-	ht_answer_warn_of_losses(r.path, r.model);
-	status = ht_answer_status(r.model);
-	if (answer(&r, given, &err))
-		status = ht_complain(r.path, &err);
+	if (read_options(given, &r, &err))
+		status = ht_complain(NULL, &err);
 	else
-		print_answer(&r, given->option[OPT_JSON]);
-	ht_ranking_fini(&r.ranking);
-	ht_places_fini(&r.places);
-	ht_filter_fini(&r.filter);
-	ht_symbols_close(r.symbols);
-	ht_sites_fini(&r.sites);
-	ht_model_close(r.model);
+		status = ht_answer_open(r.path, given->option[OPT_PROCESS], &r.model);
+	if (r.model) {
+		ht_answer_warn_of_losses(r.path, r.model);
+		status = ht_answer_status(r.model);
+		if (answer(&r, given, &err))
+			status = ht_complain(r.path, &err);
+		else
+			print_answer(&r);
+	}
+	forget(&r);
 	return status;
 }
 

@@ -15,6 +15,7 @@
 
 #define COLUMNS 80
 #define INDENT 8
+#define NAME_LEAST 16 /* columns; if there are not so many beside it, it is not said where that is */
 #define WHERE_AT 52   /* column, if the name leaves it free */
 #define WHERE_MOST 36 /* columns */
 
@@ -97,20 +98,22 @@ static void write_where(char *to, size_t cap, const struct ht_place_frame *f)
 		snprintf(to, cap, "%s%s", name, f->inlined ? ", inlined" : "");
 }
 
-static void put_frame(const struct ht_place_frame *f)
+void ht_stacks_frame(const struct ht_place_frame *f, size_t column)
 {
 	char name[512], where[192];
 	size_t used;
 
 	write_where(where, sizeof(where), f);
+	if (column + NAME_LEAST + 2 + columns_of(where) > COLUMNS)
+		*where = 0;
 	if (f->function) {
 		ht_escape(name, sizeof(name), f->function, strlen(f->function));
 	} else {
 		snprintf(name, sizeof(name), f->module ? "+0x%" PRIx64 : "0x%" PRIx64, f->offset);
 	}
-	shorten(name, COLUMNS - INDENT - 2 - (*where ? columns_of(where) : 0));
-	used = INDENT + columns_of(name);
-	ht_outf("%*s%s", INDENT, "", name);
+	shorten(name, COLUMNS - column - 2 - (*where ? columns_of(where) : 0));
+	used = column + columns_of(name);
+	ht_out_text(name);
 	if (*where && used + 2 <= WHERE_AT && WHERE_AT + columns_of(where) <= COLUMNS)
 		ht_outf("%*s%s", (int)(WHERE_AT - used), "", where);
 	else if (*where)
@@ -131,7 +134,8 @@ void ht_stacks_text(const struct ht_places *p, uint32_t node, size_t most)
 		if (beyond_main)
 			continue;
 		if (shown < most) {
-			put_frame(f);
+			ht_outf("%*s", INDENT, "");
+			ht_stacks_frame(f, INDENT);
 			shown++;
 		} else {
 			more++;
@@ -146,19 +150,31 @@ void ht_stacks_text(const struct ht_places *p, uint32_t node, size_t most)
 
 /* ---- JSON -------------------------------------------------------------------------------------------------- */
 
+static void add_frame(struct ht_table *t, const struct ht_place_frame *f)
+{
+	ht_table_add(t, ht_name(f->function));
+	ht_table_add(t, ht_name(f->file));
+	ht_table_add(t, ht_if(f->line, ht_number(f->line)));
+	ht_table_add(t, ht_name(f->module));
+	ht_table_add(t, ht_flag(f->inlined));
+}
+
+void ht_stacks_frame_json(const struct ht_place_frame *f)
+{
+	struct ht_table t = HT_TABLE(frame_fields);
+
+	add_frame(&t, f);
+	ht_table_json_rows(&t, false);
+	ht_table_fini(&t);
+}
+
 void ht_stacks_json(const struct ht_places *p, uint32_t node)
 {
 	struct ht_table t = HT_TABLE(frame_fields);
 
 	ht_out_text("[");
 	for (bool more = false; !ht_place_is_root(node); node = p->nodes.at[node].parent, more = true) {
-		const struct ht_place_frame *f = &p->frames.at[p->nodes.at[node].frame];
-
-		ht_table_add(&t, ht_name(f->function));
-		ht_table_add(&t, ht_name(f->file));
-		ht_table_add(&t, ht_if(f->line, ht_number(f->line)));
-		ht_table_add(&t, ht_name(f->module));
-		ht_table_add(&t, ht_flag(f->inlined));
+		add_frame(&t, &p->frames.at[p->nodes.at[node].frame]);
 		ht_table_json_rows(&t, more);
 	}
 	ht_out_text("]");
