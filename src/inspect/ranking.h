@@ -19,8 +19,9 @@ enum ht_measure {
 	HT_BY_ALLOCATED,
 	HT_BY_CALLS,
 	HT_BY_TEMPORARY,
-	HT_BY_LIVE,   /* when the window ends: AIFO and AOFO */
-	HT_BY_GROWTH, /* over the window: AIFO less AOFI */
+	HT_MEASURES_OF_ALL,              /* those before make sense without a window */
+	HT_BY_LIVE = HT_MEASURES_OF_ALL, /* when the window ends: AIFO and AOFO */
+	HT_BY_GROWTH,                    /* over the window: AIFO less AOFI */
 	HT_BY_AIFO,
 	HT_BY_AIFI,
 	HT_BY_AOFI,

@@ -81,7 +81,7 @@ static const char *const change_name[CHANGES] = {
 
 static int read_measure(const char *word, enum ht_measure *ret, struct ht_err *err)
 {
-	for (int by = 0; word && by < HT_MEASURES; by++) {
+	for (int by = 0; word && by < HT_MEASURES_OF_ALL; by++) {
 		if (strcmp(word, ht_measure_name((enum ht_measure)by)))
 			continue;
 		*ret = (enum ht_measure)by;
@@ -210,9 +210,9 @@ static const struct ht_field total_fields[] = {
 static void print_totals(const struct diff *d)
 {
 	struct ht_table t = HT_TABLE(total_fields);
-	char text[HT_MEASURES][3][CHANGE_BYTES];
+	char text[HT_MEASURES_OF_ALL][3][CHANGE_BYTES];
 
-	for (int by = 0; by < HT_MEASURES; by++) {
+	for (int by = 0; by < HT_MEASURES_OF_ALL; by++) {
 		bool counts = ht_measure_counts((enum ht_measure)by);
 		uint64_t value[HT_SIDES];
 
@@ -302,7 +302,7 @@ static void print_json(const struct diff *d)
 
 	count_kinds(d, kinds);
 	ht_outf("{\"by\":\"%s\",\"totals\":{", ht_measure_name(d->by));
-	for (int by = 0; by < HT_MEASURES; by++) {
+	for (int by = 0; by < HT_MEASURES_OF_ALL; by++) {
 		struct ht_tally v[HT_SIDES] = { total_of(&d->side[HT_BEFORE].sum.sites.totals, (enum ht_measure)by),
 						total_of(&d->side[HT_AFTER].sum.sites.totals, (enum ht_measure)by) };
 
