@@ -130,7 +130,7 @@ static uint64_t lifetime_ns(const struct pass *p, const struct ht_live_block *b,
 	return ns > 0 ? (uint64_t)ns : 0;
 }
 
-/* Freed or gone by exec; never freed by a process that ended before the recording; never freed, and there to the last. */
+/* Freed or gone by exec; never freed, and gone with its process before the recording ended; never freed, and there to the last. */
 enum manner { LEAVES, LEAKS, STAYS };
 
 static void classify(struct pass *p, struct ht_site *site, const struct ht_live_block *b, uint64_t end_ticks,
@@ -143,8 +143,6 @@ static void classify(struct pass *p, struct ht_site *site, const struct ht_live_
 
 	if (born > 0 || ended < 0)
 		return;
-	if (manner == LEAKS) /* whoever did not free it in the window did not */
-		n = born ? HT_AOFO : HT_AIFO;
 	add(&site->nature[n], &whole->nature[n], b->size);
 	if (born < 0)
 		return;

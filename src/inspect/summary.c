@@ -5,6 +5,7 @@
  */
 #include "inspect/summary.h"
 
+#include "inspect/choice.h"
 #include "inspect/runtime.h"
 
 int ht_summary_take(struct ht_model *t, struct ht_symbols *symbols, const struct ht_sites_options *o,
@@ -36,6 +37,7 @@ uint64_t ht_summary_lost(const struct ht_summary *s)
 	uint64_t lost = 0;
 
 	for (size_t i = 0; i < s->model->losses.count; i++)
-		lost += s->model->losses.at[i].count;
+		if (ht_choice_has_stream(s->model, s->model->losses.at[i].stream))
+			lost += s->model->losses.at[i].count;
 	return lost;
 }
