@@ -33,7 +33,7 @@ def branches_of(nested, path=(), found=None):
     weight = None
     for branch in nested:
         here = path + (name(branch["frame"]),)
-        assert here not in found or here[-1] is None or here[-1][0] is None, "twice: %s" % (here,)
+        assert here not in found or any(n is None or n[0] is None for n in here), "twice: %s" % (here,)
         for at, key in enumerate(("bytes", "count", "own_bytes", "own_count")):
             found[here][at] += branch[key]
         assert weight is None or weight >= abs(branch["bytes"]), "not in order: %s" % (here,)
