@@ -822,10 +822,66 @@ def verdict(trace):
     return answer
 
 
+class Sums:
+    """Of one process, or of all: what its own blocks add up to."""
+
+    def __init__(self):
+        self.allocated, self.live, self.blocks = 0, 0, 0
+        self.peak = 0, 0, None  # bytes, blocks, ns
+        self.unfreed = [0, 0]
+
+    def born(self, block, existed, ns):
+        self.allocated += 0 if existed else block.size
+        self.live, self.blocks = self.live + block.size & MASK, self.blocks + 1
+        if self.live > self.peak[0]:
+            self.peak = self.live, self.blocks, ns
+
+    def died(self, block, unfreed=False):
+        self.live, self.blocks = self.live - block.size & MASK, self.blocks - 1
+        if unfreed:
+            self.unfreed = [self.unfreed[0] + block.size, self.unfreed[1] + 1]
+
+    def answer(self):
+        peak_bytes, peak_blocks, peak_ns = self.peak
+        return {
+            "peak_bytes": peak_bytes,
+            "peak_blocks": peak_blocks,
+            "peak_ns": peak_ns,
+            "unfreed_bytes": self.unfreed[0] & MASK,
+            "unfreed_blocks": self.unfreed[1],
+        }
+
+
+class Family(Replay):
+    """The sums of every process, and of all (None)."""
+
+    def __init__(self, trace):
+        super().__init__(trace)
+        self.sums = {None: Sums(), **{process: Sums() for process in sorted(trace.processes)}}
+        for event in self.events():
+            block, stream = self.released, event["thread"]
+            if block and block.image == self.space.image and not event.get("failed"):
+                for sums in self.of(block.image):
+                    sums.died(block)
+            address = event["new_address"] if event["event"] == "realloc" else event["address"]
+            if event["event"] != "free" and address is not None:
+                for sums in self.of(trace.image_of(stream)):
+                    sums.born(self.space.live[int(address, 16)], event["event"] == "existing", event["time_ns"])
+
+    def of(self, image):
+        process = self.trace.process_of(image)
+        return [self.sums[None]] + ([self.sums[process]] if process in self.sums else [])
+
+    def gone(self, space, block, why, ticks):
+        for sums in self.of(block.image):
+            sums.died(block, why == "end")
+
+
 def info(trace):
     counts = trace.kind_counts
     allocs, frees = counts[ALLOC] + counts[ALLOC_FAILED], counts[FREE]
     reallocs = sum(counts[kind] for kind in REALLOC_ENDS)
+    sums = Family(trace).sums
     return {
         "events": allocs + frees + reallocs,
         "allocs": allocs,
@@ -836,6 +892,17 @@ def info(trace):
         "contexts": len(trace.contexts),
         "images": len(trace.images),
         "forked_children": trace.end["forked_children"] if trace.end else 0,
+        **sums[None].answer(),
+        "processes": [
+            {
+                "process": process,
+                "pid": trace.processes[process]["pid"],
+                "allocated_bytes": sums[process].allocated & MASK,
+                **sums[process].answer(),
+            }
+            for process in sums
+            if process is not None
+        ],
     }
 
 

@@ -447,6 +447,81 @@ def execs():
     return w, script, verify((4, 4, 0, 0, 0), threads, True), info(3, 1, 0, 3, images=2)
 
 
+def tree():
+    """Process 1 forks 2, which executes another program, and 3, which has the pid of 2 again."""
+    w = Writer()
+    w.opening(0, ((0, 0),), ((1, 42, b"main"), (2, 43, b"helper")))
+    w.records(PROCESS, (1, 0, 42, 41, 0, 0, 0, 0, b"prog", b"./prog\0"))
+    w.events(1, 0, (ALLOC, 10, M, 0x1000, 100, 1, 0), (ALLOC, 12, M, 0x2000, 50, 1, 0))
+    w.events(
+        2,
+        0,
+        (ALLOC, 15, M, 0x4000, 10, 1, 0),
+        (FREE, 22, F, 0x4000, None, 1, 0),  # 2 is forked at 20 and heard of from 30 on: it may have seen this, or not
+        (ALLOC, 25, M, 0x5000, 7, 1, 0),
+    )
+    w.records(IMAGE, (2, 30, 1, 44, 1, 2, 1, 20, b"", b"", b""))
+    w.records(THREAD, (3, 44, 2, 30, b"main"))
+    w.events(
+        3,
+        0,
+        (FREE, 35, F, 0x4000, None, 1, 0),  # so it had not
+        (FREE, 36, F, 0x5000, None, 1, 0),  # but this it had
+        (FREE, 38, F, 0x1000, None, 1, 0),  # its copy
+        (ALLOC, 39, M, 0x1000, 30, 1, 0),
+    )
+    w.events(1, 2, (ALLOC, 40, M, 0x3000, 8, 1, 0), (FREE, 60, F, 0x1000, None, 1, 0))
+    w.records(IMAGE, (3, 70, 1, 44, 1, 2, 0, 0, b"/usr/bin/next", b"", b"next\0"))
+    w.records(THREAD, (4, 44, 3, 70, b"next"))
+    w.events(4, 0, (ALLOC, 72, M, 0x1000, 5, 1, 0))
+    w.records(IMAGE, (4, 100, 1, 44, 1, 3, 1, 90, b"", b"", b""))
+    w.records(THREAD, (5, 44, 4, 100, b"main"))
+    w.events(5, 0, (FREE, 105, F, 0x2000, None, 1, 0), (ALLOC, 106, M, 0x1000, 3, 1, 0))
+    w.records(
+        PROCESS,
+        (2, 1, 44, 42, 20, 80, 1, 0, b"next", b"next\0"),
+        (3, 1, 44, 42, 90, 0, 0, 0, b"prog", b"./prog\0"),
+        (1, 0, 42, 41, 0, 130, 2, 9, b"prog", b"./prog\0"),
+    )
+    calls = ((1, 4), (2, 3), (3, 4), (4, 1), (5, 2))
+    w.records(ACCOUNT, *((stream, 130, n, n, 0, 0, 0, 0) for stream, n in calls))
+    w.footer(130, 14)
+    script = [
+        alloc(10, 1, M, "main", 100, "0x1000", 0),
+        alloc(12, 1, M, "main", 50, "0x2000", 0),
+        alloc(15, 2, M, "main", 10, "0x4000", 0),
+        free(22, 2, F, "main", 10, "0x4000", 0),
+        alloc(25, 2, M, "main", 7, "0x5000", 0),
+        free(35, 3, F, "main", 10, "0x4000", 0),
+        free(36, 3, F, "main", 7, "0x5000", 0),
+        free(38, 3, F, "main", 100, "0x1000", 0),
+        alloc(39, 3, M, "main", 30, "0x1000", 0),
+        alloc(40, 1, M, "main", 8, "0x3000", 0),
+        free(60, 1, F, "main", 100, "0x1000", 0),
+        alloc(72, 4, M, "main", 5, "0x1000", 0),
+        free(105, 5, F, "main", 50, "0x2000", 0),
+        alloc(106, 5, M, "main", 3, "0x1000", 0),
+    ]
+    for line, process in zip(script, (1, 1, 1, 1, 1, 2, 2, 2, 2, 1, 1, 2, 3, 3)):
+        line["process"] = process
+    names = {1: "main", 2: "helper", 3: "main", 4: "next", 5: "main"}
+    threads = [(n, 42 + min(n - 1, 2), names[n], calls_of, calls_of, 0, 0, 0) for n, calls_of in calls]
+    verdict = verify((14, 14, 0, 0, 0), threads, True)
+    verdict.update(live_blocks=5, live_bytes=50 + 8 + 7 + 5 + 3)
+    contents = info(8, 6, 0, 5, images=4)
+    contents.update(peak_bytes=195, peak_blocks=5, peak_ns=40, unfreed_bytes=73, unfreed_blocks=5)
+    keys = ("process", "pid", "allocated_bytes", "peak_bytes", "peak_blocks", "peak_ns", "unfreed_bytes", "unfreed_blocks")
+    contents["processes"] = [
+        dict(zip(keys, figures))
+        for figures in (
+            (1, 42, 175, 165, 4, 40, 65, 3),  # 157 and 8 at 40 ns
+            (2, 44, 35, 30, 1, 39, 5, 1),  # what its first program held is gone
+            (3, 44, 3, 3, 1, 106, 3, 1),
+        )
+    ]
+    return w, script, verdict, contents
+
+
 def unfinished():
     """The recorder died: no account, no END, no INDEX; and two sequence numbers of stream 2 are nowhere."""
     w = Writer()
@@ -568,6 +643,7 @@ TRACES = {
     "violation": violation,
     "losses": losses,
     "exec": execs,
+    "tree": tree,
     "unfinished": unfinished,
     "truncated": truncated,
     "damaged": damaged,
