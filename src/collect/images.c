@@ -119,6 +119,16 @@ static struct ht_process *owner(struct ht_images *im, const struct ht_image *sai
 	return p;
 }
 
+/* The process has gone already; what it said of its last program remains. */
+static void describe_by_image(struct ht_process *p, const struct ht_image *said)
+{
+	const char *slash = strrchr(said->exe, '/');
+
+	snprintf(p->comm, sizeof(p->comm), "%.15s", slash ? slash + 1 : said->exe);
+	p->command.len = 0;
+	ht_buf_bytes(&p->command, said->command, command_len(said->command, sizeof(said->command)));
+}
+
 static void put(struct ht_images *im, struct ht_image *copy, uint32_t number)
 {
 	struct ht_process *p;
@@ -155,7 +165,8 @@ static void put(struct ht_images *im, struct ht_image *copy, uint32_t number)
 	if (copy->parent)
 		return;
 	remember_exe(p, copy->exe);
-	ht_processes_describe(im->processes, p);
+	if (!ht_processes_describe(im->processes, p))
+		describe_by_image(p, copy);
 	ht_processes_put(im->processes, p);
 	ht_mappings_look(&p->mappings, number);
 }

@@ -77,9 +77,13 @@ static void born(struct ht_kin *k, pid_t parent, pid_t child, uint64_t ticks)
 		p = NULL;
 	if (!p && from)
 		p = ht_processes_add(k->processes, child, from, ticks, ticks);
-	if (p) {
-		p->told = true;
-		p->start_ticks = ticks;
+	if (!p)
+		return;
+	p->told = true;
+	p->start_ticks = ticks;
+	if (!p->parent && from) { /* its agent was heard of first, when it was too late to ask who its parent is */
+		p->parent = from->number;
+		p->ppid = from->pid;
 	}
 }
 

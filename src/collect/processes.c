@@ -141,25 +141,26 @@ static void watch(struct ht_processes *ps, struct ht_process *p, uint64_t joined
 		epoll_ctl(ps->ends, EPOLL_CTL_ADD, p->pidfd, &e);
 }
 
-void ht_processes_describe(struct ht_processes *ps, struct ht_process *p)
+bool ht_processes_describe(struct ht_processes *ps, struct ht_process *p)
 {
 	char text[COMMAND_MAX];
 	size_t n;
 
 	(void)ps;
 	if (p->leader_ended)
-		return;
+		return false;
 	n = ht_proc_read(p->pid, "comm", text, sizeof(text));
 	if (n) {
 		text[n - 1] = 0; /* its newline */
 		snprintf(p->comm, sizeof(p->comm), "%.15s", text);
 	}
 	n = ht_proc_read(p->pid, "cmdline", text, sizeof(text));
-	if (!n)
-		return;
+	if (!n) /* gone, or a zombie */
+		return false;
 	text[n - 1] = 0;
 	p->command.len = 0;
 	ht_buf_bytes(&p->command, text, n);
+	return true;
 }
 
 struct ht_process *ht_processes_add(struct ht_processes *ps, pid_t pid, const struct ht_process *parent,

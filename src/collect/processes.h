@@ -74,8 +74,8 @@ struct ht_process *ht_processes_latest(const struct ht_processes *ps, pid_t pid)
 struct ht_process *ht_processes_find(const struct ht_processes *ps, pid_t pid);
 struct ht_process *ht_processes_get(const struct ht_processes *ps, uint32_t number);
 
-/* Reads comm and command line, if the process is there to be asked. */
-void ht_processes_describe(struct ht_processes *ps, struct ht_process *p);
+/* Reads comm and command line; false if the process is not there any more to be asked. */
+bool ht_processes_describe(struct ht_processes *ps, struct ht_process *p);
 void ht_processes_put(struct ht_processes *ps, const struct ht_process *p);
 
 /* It ended, `wait_status` as from waitpid; -1: how is not known. */

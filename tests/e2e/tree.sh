@@ -5,7 +5,7 @@ need jq
 
 for run in 1 2 3; do
 	rm -f tree.htap confession*
-	"$HEAPTAP" record --follow=all -o tree.htap -- "$TARGETS/tree" "$TMP/confession" || fail "run $run: exit $?"
+	"$HEAPTAP" record --follow=all --wait=tree -o tree.htap -- "$TARGETS/tree" "$TMP/confession" || fail "run $run: exit $?"
 	verified tree.htap
 	"$HEAPTAP" info --json tree.htap >info || fail "info: exit $?"
 	awk '$1 == 0 { print "all", $3 } $1 != 0' confession | sort >expected
@@ -14,7 +14,8 @@ for run in 1 2 3; do
 		jq -r '.processes[] | "\(.pid) \(.allocated_bytes) \(.peak_bytes) \(.unfreed_blocks) \(.unfreed_bytes)"' info
 	} | sort >got
 	diff expected got || fail "run $run: not as confessed"
-	jq -e '[.processes[] | select(.traced and .exit == 0 and .end_ns != null)] | length == 7' info >/dev/null || fail "run $run: $(jq -c .processes info)"
+	jq -e '[.processes[] | select(.traced and .exit == 0 and .end_ns != null and .comm != null)] | length == 7' info >/dev/null || fail "run $run: $(jq -c .processes info)"
+	jq -e '.processes[0].pid as $root | [.processes[] | select(.ppid == $root)] | length == 4' info >/dev/null || fail "run $run: parents: $(jq -c .processes info)"
 	agreed tree.htap
 done
 answered timeline tree.htap --points=30
@@ -32,7 +33,7 @@ while read -r pid allocated peak blocks bytes; do
 done <confession
 sum() { # sum QUESTION KEY: over all processes
 	local n
-	for n in 1 2 3 4 5 6 7; do "$HEAPTAP" "$1" --json -p "#$n" tree.htap | jq "$2"; done | paste -sd+ | bc
+	for n in 1 2 3 4 5 6 7; do "$HEAPTAP" "$1" --json -p "#$n" tree.htap | jq "$2"; done | jq -s add
 }
 [ "$(sum verify .entered)" = "$("$HEAPTAP" verify --json tree.htap | jq .entered)" ] || fail "not all calls are some process's"
 [ "$(sum info .events)" = "$(jq .events info)" ] || fail "not all events are some process's"
@@ -42,7 +43,7 @@ tree=$TOP/tests/golden/tree.htap
 asked() { # asked EXPECTED WORD...: the numbers of the processes that `script` shows, and the calls they made
 	local expected=$1 got
 	shift
-	got=$("$HEAPTAP" script --json "$@" "$tree" | jq -r .process | sort | uniq -c | awk '{ printf "%s%s:%s", NR > 1 ? " " : "", $2, $1 }')
+	got=$("$HEAPTAP" script --json "$@" "$tree" | jq -r .process | sort | uniq -c | awk '{ printf "%s%s:%s", (NR > 1 ? " " : ""), $2, $1 }')
 	[ "$got" = "$expected" ] || fail "script $*: $got, expected $expected"
 }
 asked "1:7 2:5 3:2"
