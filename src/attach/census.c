@@ -20,7 +20,6 @@
 
 #include "attach/allocators.h"
 #include "attach/mmapped.h"
-#include "util/cleanup.h"
 
 #define ARENAS_MOST 65536u
 #define HEAPS_MOST 65536u
@@ -60,18 +59,27 @@ miss(struct taking *t, enum ht_census_verdict verdict, const char *format, ...)
 
 /* ---- arenas ------------------------------------------------------------------------------------------------ */
 
+static bool has_room(struct taking *t)
+{
+	struct ht_glibc_arena *more = reallocarray(t->arena, t->arenas + 1, sizeof(*more));
+	uint64_t *places;
+
+	if (!more)
+		return false;
+	t->arena = more;
+	places = reallocarray(t->at, t->arenas + 1, sizeof(*places));
+	if (places)
+		t->at = places;
+	return places;
+}
+
 static int read_arenas(struct taking *t, struct ht_err *err)
 {
 	const struct ht_glibc *g = &t->c->glibc;
 	uint64_t at = g->main_arena;
 
 	do {
-		struct ht_glibc_arena *more = reallocarray(t->arena, t->arenas + 1, sizeof(*more));
-		uint64_t *places = more ? reallocarray(t->at, t->arenas + 1, sizeof(*places)) : NULL;
-
-		t->arena = more ? more : t->arena;
-		t->at = places ? places : t->at;
-		if (!places)
+		if (!has_room(t))
 			return ht_err_set(err, HT_ESYSTEM, "out of memory");
 		if (t->arenas == ARENAS_MOST || !ht_glibc_arena(g, at, &t->arena[t->arenas])) {
 			miss(t, HT_CENSUS_BUSY, "the ring of arenas is broken");
@@ -123,13 +131,15 @@ static void look_for_work(struct taking *t, const struct ht_census_thread *threa
 
 static int read_waiting(struct taking *t, const struct ht_census_thread *thread, size_t threads, struct ht_err *err)
 {
-	ht_auto(memory) uint64_t *fs = calloc(threads + 1, sizeof(*fs));
-	int rc = fs ? 0 : ht_err_set(err, HT_ESYSTEM, "out of memory");
+	uint64_t *fs = calloc(threads + 1, sizeof(*fs));
+	int rc;
 
-	for (size_t i = 0; fs && i < threads; i++)
+	if (!fs)
+		return ht_err_set(err, HT_ESYSTEM, "out of memory");
+	for (size_t i = 0; i < threads; i++)
 		fs[i] = thread[i].fs;
-	if (!rc)
-		rc = ht_waiting_add_caches(&t->waiting, &t->peek, fs, threads, err);
+	rc = ht_waiting_add_caches(&t->waiting, &t->peek, fs, threads, err);
+	free(fs);
 	for (size_t i = 0; !rc && i < t->arenas; i++)
 		rc = ht_waiting_add_fastbins(&t->waiting, &t->peek, &t->arena[i], err);
 	ht_waiting_sort(&t->waiting);

@@ -13,8 +13,6 @@
 
 #include <stdlib.h>
 
-#include "util/cleanup.h"
-
 #define BELOW_MOST (64u << 10) /* how far below fs the cache's pointer is looked for */
 #define TRIED_THREADS 4u
 #define CHUNKS_MOST (16u << 20)
@@ -125,6 +123,23 @@ static void lists_fini(struct lists *l)
 	free(l->piece);
 }
 
+static bool make_room(struct lists *l)
+{
+	size_t cap = l->cap ? l->cap * 2 : 256;
+	uint64_t *at = reallocarray(l->at, cap, sizeof(*at));
+	struct ht_piece *piece;
+
+	if (!at)
+		return false;
+	l->at = at;
+	piece = reallocarray(l->piece, cap, sizeof(*piece));
+	if (!piece)
+		return false;
+	l->piece = piece;
+	l->cap = cap;
+	return true;
+}
+
 static int begin_list(struct lists *l, uint64_t block, struct ht_err *err)
 {
 	if (!block)
@@ -133,17 +148,8 @@ static int begin_list(struct lists *l, uint64_t block, struct ht_err *err)
 		l->w->broken = true;
 		return 0;
 	}
-	if (l->count == l->cap) {
-		size_t cap = l->cap ? l->cap * 2 : 256;
-		uint64_t *at = reallocarray(l->at, cap, sizeof(*at));
-		struct ht_piece *piece = at ? reallocarray(l->piece, cap, sizeof(*piece)) : NULL;
-
-		l->at = at ? at : l->at;
-		l->piece = piece ? piece : l->piece;
-		if (!piece)
-			return ht_err_set(err, HT_ESYSTEM, "no memory for %zu lists of freed blocks", cap);
-		l->cap = cap;
-	}
+	if (l->count == l->cap && !make_room(l))
+		return ht_err_set(err, HT_ESYSTEM, "no memory for more than %zu lists of freed blocks", l->cap);
 	l->at[l->count++] = block;
 	return 0;
 }
@@ -235,7 +241,7 @@ static size_t find_candidates(struct ht_peek *peek, uint64_t fs, struct below *b
 /* The distance below fs at which the pointer to a thread's cache lies; 0: not found. */
 static uint64_t find_distance(struct ht_peek *peek, const uint64_t *fs, size_t threads)
 {
-	ht_auto(memory) struct below *b = malloc(sizeof(*b));
+	struct below *b = malloc(sizeof(*b));
 	uint64_t best = 0, best_score = 0;
 
 	for (size_t i = 0; b && i < threads && i < TRIED_THREADS; i++) {
@@ -250,6 +256,7 @@ static uint64_t find_distance(struct ht_peek *peek, const uint64_t *fs, size_t t
 			}
 		}
 	}
+	free(b);
 	return best;
 }
 
@@ -286,10 +293,11 @@ static int begin_caches(struct lists *l, const uint64_t *fs, size_t threads, uin
 int ht_waiting_add_caches(struct ht_waiting *w, struct ht_peek *peek, const uint64_t *fs, size_t threads,
 			  struct ht_err *err)
 {
-	ht_auto(memory) uint64_t *cache = calloc(threads + 1, sizeof(*cache));
+	uint64_t *cache = calloc(threads + 1, sizeof(*cache));
 	struct lists l = { .w = w, .peek = peek };
 	int rc = cache ? begin_caches(&l, fs, threads, cache, err) : ht_err_set(err, HT_ESYSTEM, "out of memory");
 
+	free(cache);
 	if (!rc)
 		rc = follow(&l, err);
 	lists_fini(&l);

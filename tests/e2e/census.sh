@@ -10,9 +10,8 @@ judge() {
 }
 
 first_line_of() { # first_line_of COMMAND...: of its census, once it has said that it is there
-	local line
 	coproc "$@"
-	read -r line <&"${COPROC[0]}"
+	read -r <&"${COPROC[0]}"
 	"$O/e2e/census" "$COPROC_PID" >says
 	kill "$COPROC_PID"
 	wait "$COPROC_PID" 2>/dev/null
