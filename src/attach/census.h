@@ -54,7 +54,7 @@ void ht_census_fini(struct ht_census *c);
 int ht_census_take(struct ht_census *c, const struct ht_census_thread *thread, size_t threads, uint64_t until_ns,
 		   struct ht_err *err);
 
-static inline bool ht_census_next(const struct ht_census *c, struct ht_chunk_cursor *from, struct ht_block *ret)
+static inline bool ht_census_next(const struct ht_census *c, struct ht_chunk_cursor *from, struct ht_live_block *ret)
 {
 	return ht_chunks_next(&c->chunks, from, ret);
 }

@@ -71,7 +71,7 @@ static void add_chunk(struct ht_chunks *c, uint64_t bytes, bool live)
 void ht_chunks_add_mapped(struct ht_chunks *c, uint64_t address, uint64_t bytes)
 {
 	if (has_room(c, (void **)&c->mapped, &c->mappeds_cap, c->mappeds + 1, sizeof(*c->mapped)))
-		c->mapped[c->mappeds++] = (struct ht_block){ .address = address, .bytes = bytes };
+		c->mapped[c->mappeds++] = (struct ht_live_block){ .address = address, .bytes = bytes };
 }
 
 void ht_chunks_rewind(struct ht_chunks *c, const struct ht_chunks *before)
@@ -81,7 +81,7 @@ void ht_chunks_rewind(struct ht_chunks *c, const struct ht_chunks *before)
 	c->waiting_seen = before->waiting_seen;
 }
 
-bool ht_chunks_next(const struct ht_chunks *c, struct ht_chunk_cursor *from, struct ht_block *ret)
+bool ht_chunks_next(const struct ht_chunks *c, struct ht_chunk_cursor *from, struct ht_live_block *ret)
 {
 	while (from->word < c->words) {
 		const struct ht_chunk_run *r;
@@ -96,7 +96,7 @@ bool ht_chunks_next(const struct ht_chunks *c, struct ht_chunk_cursor *from, str
 			from->word += 2;
 		}
 		from->word++;
-		*ret = (struct ht_block){ from->at + HT_CHUNK_HEADER, bytes - 8, r->arena };
+		*ret = (struct ht_live_block){ from->at + HT_CHUNK_HEADER, bytes - 8, r->arena };
 		from->at += bytes;
 		if (word & 1)
 			return true;

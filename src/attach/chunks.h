@@ -25,7 +25,7 @@
 #define HT_CHUNK_FLAGS 7ull
 #define HT_CHUNK_HEADER 16u
 
-struct ht_block {
+struct ht_live_block {
 	uint64_t address, bytes; /* usable */
 	uint32_t arena;          /* 1: the main one; 2, 3, ...: others; 0: it has a mapping of its own */
 };
@@ -41,7 +41,7 @@ struct ht_chunks {
 	size_t words, words_cap;
 	struct ht_chunk_run *run;
 	size_t runs, runs_cap;
-	struct ht_block *mapped;
+	struct ht_live_block *mapped;
 	size_t mappeds, mappeds_cap;
 	size_t waiting_seen;
 	bool no_memory;
@@ -71,6 +71,6 @@ struct ht_chunk_cursor {
 	size_t run, word, mapped;
 	uint64_t at;
 };
-bool ht_chunks_next(const struct ht_chunks *c, struct ht_chunk_cursor *from, struct ht_block *ret);
+bool ht_chunks_next(const struct ht_chunks *c, struct ht_chunk_cursor *from, struct ht_live_block *ret);
 
 #endif

@@ -50,19 +50,19 @@ static uint64_t pages_there(const struct hunt *h, uint64_t at, uint64_t end, uin
 }
 
 /* Whether the header of an aligned block of the mapping that begins at `page` stands at `place`. */
-static bool is_aligned(const struct ht_piece *head, uint64_t place, uint64_t page, uint64_t end, struct ht_block *ret)
+static bool is_aligned(const struct ht_piece *head, uint64_t place, uint64_t page, uint64_t end, struct ht_live_block *ret)
 {
 	uint64_t lead = head->word[0], bytes = head->word[1] & ~HT_CHUNK_FLAGS;
 
 	if (lead != place - page || (head->word[1] & HT_CHUNK_FLAGS) != HT_CHUNK_MAPPED || bytes <= HT_CHUNK_HEADER ||
 	    (lead + bytes) % PAGE || bytes > end - place)
 		return false;
-	*ret = (struct ht_block){ .address = place + HT_CHUNK_HEADER, .bytes = bytes - HT_CHUNK_HEADER };
+	*ret = (struct ht_live_block){ .address = place + HT_CHUNK_HEADER, .bytes = bytes - HT_CHUNK_HEADER };
 	return true;
 }
 
 /* It stands at the first place that an alignment allows. */
-static bool find_aligned(const struct hunt *h, uint64_t page, uint64_t old_bytes, struct ht_block *ret)
+static bool find_aligned(const struct hunt *h, uint64_t page, uint64_t old_bytes, struct ht_live_block *ret)
 {
 	uint64_t place[PLACES_MOST];
 	struct ht_piece head[PLACES_MOST];
@@ -86,7 +86,7 @@ static bool find_aligned(const struct hunt *h, uint64_t page, uint64_t old_bytes
 }
 
 /* Or, if the kernel has moved the whole since then, at the end of any page. */
-static bool find_moved(const struct hunt *h, uint64_t page, uint64_t old_bytes, struct ht_block *ret)
+static bool find_moved(const struct hunt *h, uint64_t page, uint64_t old_bytes, struct ht_live_block *ret)
 {
 	uint64_t place[PAGES_AT_ONCE], at = page,
 				       end = old_bytes < h->region_end - page ? page + old_bytes : h->region_end;
@@ -110,7 +110,7 @@ static bool find_moved(const struct hunt *h, uint64_t page, uint64_t old_bytes, 
 static uint64_t take(struct hunt *h, uint64_t page, const struct ht_piece *head)
 {
 	uint64_t bytes = head->word[1] & ~HT_CHUNK_FLAGS, whole = bytes;
-	struct ht_block b = { page + HT_CHUNK_HEADER, bytes - HT_CHUNK_HEADER, 0 };
+	struct ht_live_block b = { page + HT_CHUNK_HEADER, bytes - HT_CHUNK_HEADER, 0 };
 
 	if (head->word[0] || (head->word[1] & HT_CHUNK_FLAGS) != HT_CHUNK_MAPPED || !bytes || bytes % PAGE)
 		return 0;

@@ -110,6 +110,19 @@ bool ht_elffile_address(const struct ht_elffile *f, uint64_t offset, uint64_t *r
 	return false;
 }
 
+bool ht_elffile_has_unwind(const struct ht_elffile *f)
+{
+	size_t count;
+	GElf_Phdr p;
+
+	if (elf_getphdrnum(f->elf, &count))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (gelf_getphdr(f->elf, (int)i, &p) && p.p_type == PT_GNU_EH_FRAME)
+			return true;
+	return false;
+}
+
 /* ---- debug files ------------------------------------------------------------------------------------------- */
 
 static bool is_same_id(struct ht_str a, struct ht_str b)

@@ -47,6 +47,9 @@ bool ht_elffile_find_debug(const struct ht_elf_places *places, const struct ht_e
 /* The address that the file gives to what lies at a file offset of an executable mapping; false: nothing does. */
 bool ht_elffile_address(const struct ht_elffile *f, uint64_t offset, uint64_t *ret);
 
+/* Whether stacks can be followed through its code. */
+bool ht_elffile_has_unwind(const struct ht_elffile *f);
+
 static inline bool ht_elffile_is_open(const struct ht_elffile *f)
 {
 	return f->elf;

@@ -103,7 +103,7 @@ static void print(const struct ht_census *c, uint64_t ns)
 {
 	static const char *const verdict[] = { "whole", "busy", "partial" };
 	struct ht_chunk_cursor at = { 0 };
-	struct ht_block b;
+	struct ht_live_block b;
 
 	printf("verdict %s %s\narenas %u\ninside %u\nown %" PRIu64 "\nwaiting %" PRIu64 "\nns %" PRIu64 "\n",
 	       verdict[c->verdict], c->verdict ? c->why : "", c->arenas, c->inside, c->own_blocks, c->waiting, ns);

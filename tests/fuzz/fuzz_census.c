@@ -120,7 +120,7 @@ static uint64_t now_ns(void)
 static void expect_sound(void)
 {
 	struct ht_chunk_cursor at = { 0 };
-	struct ht_block b;
+	struct ht_live_block b;
 	uint64_t blocks = 0, end = 0;
 	uint32_t arena = 0;
 

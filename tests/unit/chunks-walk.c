@@ -38,7 +38,7 @@ static void huge_chunks_keep_their_size(void **state)
 {
 	struct ht_chunks c = { 0 };
 	struct ht_chunk_cursor at = { 0 };
-	struct ht_block b;
+	struct ht_live_block b;
 
 	(void)state;
 	put(8, 70 * GIB | 1);
