@@ -20,6 +20,7 @@ checked() { # checked NAME EVERY CONDITIONS CMD...
 }
 
 checked torture 1 "whole >= 20000 memo_same >= 40000" "$TARGETS/torture" "${SEED:-1}" 100 2
+checked twins 1 "whole >= 100 skipped == 0 memo_same >= 160" "$TARGETS/twins" 4
 checked sqlite3 5 "whole >= 10000 cut == 0 memo_same >= 50000" sqlite3 :memory: "create table t(a integer primary key, b text);
 	with recursive n(i) as (select 1 union all select i+1 from n where i<20000) insert into t select i, 'n'||i from n;
 	create index u on t(b); select count(*) from t;"
