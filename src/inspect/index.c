@@ -66,3 +66,29 @@ uint32_t *ht_index_at(struct ht_index *x, uint64_t a, uint64_t b)
 	}
 	return &p->value;
 }
+
+uint32_t ht_index_take(struct ht_index *x, uint64_t a, uint64_t b)
+{
+	size_t mask = x->places - 1, gap;
+	struct ht_index_place *p;
+	uint32_t value;
+
+	if (!x->places)
+		return 0;
+	p = find(x, a, b);
+	value = p->value;
+	if (!value)
+		return 0;
+	gap = (size_t)(p - x->place);
+	for (size_t i = (gap + 1) & mask; x->place[i].value; i = (i + 1) & mask) {
+		size_t from_home = (i - home_of(x, x->place[i].a, x->place[i].b)) & mask;
+
+		if (from_home < ((i - gap) & mask))
+			continue;
+		x->place[gap] = x->place[i];
+		gap = i;
+	}
+	x->place[gap] = (struct ht_index_place){ 0 };
+	x->count--;
+	return value;
+}

@@ -21,6 +21,12 @@ uint32_t ht_sites_size_class(uint64_t size)
 	return size < 2 ? (uint32_t)size : 65 - (uint32_t)__builtin_clzll(size - 1);
 }
 
+void ht_sites_size_bounds(uint32_t class, uint64_t *least, uint64_t *most)
+{
+	*least = class < 2 ? class : ((uint64_t)1 << (class - 2)) + 1;
+	*most = class < 2 ? class : class == 65 ? UINT64_MAX : (uint64_t)1 << (class - 1);
+}
+
 static uint32_t part_of(const struct pass *p, const struct ht_filter_block *b)
 {
 	switch (p->options->split) {

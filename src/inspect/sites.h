@@ -80,6 +80,7 @@ struct ht_sites_options {
 
 /* Class 0 holds size 0, class 1 size 1, class k sizes above 2^(k-2), up to 2^(k-1). */
 uint32_t ht_sites_size_class(uint64_t size);
+void ht_sites_size_bounds(uint32_t class, uint64_t *least, uint64_t *most);
 
 /* Replays the whole trace. With a restriction of lifetimes there is no peak, and no failed call. */
 int ht_sites_take(struct ht_model *t, const struct ht_sites_options *o, struct ht_sites *ret, struct ht_err *err);

@@ -69,9 +69,11 @@ extern const struct ht_command ht_cmd_doctor;
 extern const struct ht_command ht_cmd_errors;
 extern const struct ht_command ht_cmd_help;
 extern const struct ht_command ht_cmd_info;
+extern const struct ht_command ht_cmd_lifetimes;
 extern const struct ht_command ht_cmd_record;
 extern const struct ht_command ht_cmd_report;
 extern const struct ht_command ht_cmd_script;
+extern const struct ht_command ht_cmd_sizes;
 extern const struct ht_command ht_cmd_timeline;
 extern const struct ht_command ht_cmd_verify;
 

@@ -306,7 +306,113 @@ def timeline(history, option="--points=500"):
     return answer
 
 
-QUESTIONS = {"block": block, "errors": errors, "timeline": timeline}
+# ---- lifetimes and sizes ----
+
+
+def ends(history):
+    """Every block once: (step of its birth, how it ended, step of its end or None, ticks of that)."""
+    live = {}
+    for what, why, step, ticks in history.walk():
+        if what == "gap":
+            yield live.pop(step), why, None, ticks
+            continue
+        if step["block"] and step["own"] and not step.get("failed"):
+            yield live.pop(step["block"]), "released", step, release_ticks(step)
+        if history.gives(step):
+            live[step["name"]] = step
+
+
+def size_class(n):
+    """(least, most) of the class: 0, 1, 2, 3-4, 5-8, ..."""
+    most = 1
+    while most < n:
+        most *= 2
+    return (n, n) if n < 2 else (most // 2 + 1, min(most, (1 << 64) - 1))
+
+
+def histogram(rows, keys):
+    """rows: (key..., bytes). One dict for each key, in order, with blocks and bytes."""
+    sums = {}
+    for *key, size in rows:
+        blocks, total = sums.get(tuple(key), (0, 0))
+        sums[tuple(key)] = blocks + 1, total + size
+    order = sorted(sums, key=lambda key: [(n is None, n) for n in key])
+    return [{**dict(zip(keys, key)), "blocks": sums[key][0], "bytes": sums[key][1] % (1 << 64)} for key in order]
+
+
+def lives(history, option="--within=10"):
+    word = option.partition("=")[2]
+    unit = {"n": 1, "u": 1000, "m": 1000000}.get(word[-2], 1000000000) if word.endswith("s") else None
+    limit = int(word.rstrip("nums")) * (unit or 1)
+    clock = history.trace.clock
+    by_time, by_calls, pairs, sums = [], [], [], {name: [0, 0] for name in ("all", "brief", "elsewhere", "kept")}
+
+    def count(name, size):
+        sums[name] = sums[name][0] + 1, sums[name][1] + size
+
+    for birth, how, step, ticks in ends(history):
+        size, lived = history.gives(birth)[1], max(0, clock.ns(ticks) - clock.ns(birth["ticks"]))
+        count("all", size)
+        if how == "end":
+            count("kept", size)
+        if birth["event"] == "existing":
+            by_time.append((None, None, 3, size))
+            continue
+        if how != "released":
+            by_time.append((None, None, {"end": 0, "exec": 1, "forgotten": 2}[how], size))
+            continue
+        bound = 1000
+        while lived >= bound and bound < 10**12:
+            bound *= 10
+        longest = bound >= 10**12
+        by_time.append((0 if bound == 1000 else bound // 10, None if longest else bound, -1, size))
+        own = birth["thread"] == step["thread"]
+        distance = step["seq"] - (step["event"] == "realloc") - birth["seq"]
+        if own:
+            by_calls.append((*size_class(distance), size))
+        else:
+            count("elsewhere", size)
+            pairs.append((birth["thread"], step["thread"], size))
+        if lived <= limit if unit else own and distance <= limit:
+            count("brief", size)
+    answer = {"by_time": histogram(by_time, ("from_ns", "to_ns", "class")), "by_calls": histogram(by_calls, ("from", "to"))}
+    for row in answer["by_time"]:
+        row["class"] = ("kept", "replaced", "forgotten", "existed", "released")[row["class"]]
+    answer["hand_overs"] = sorted(histogram(pairs, ("from", "to")), key=lambda h: -h["blocks"])
+    answer["within_calls"], answer["within_ns"] = (None, limit) if unit else (limit, None)
+    answer["blocks"], answer["bytes"] = sums["all"][0], sums["all"][1] % (1 << 64)
+    for name in ("brief", "elsewhere", "kept"):
+        answer[name + "_blocks"], answer[name + "_bytes"] = sums[name][0], sums[name][1] % (1 << 64)
+    return answer
+
+
+def sizes(history):
+    rows, chains, done = [], {}, []
+    for birth, how, step, _ in ends(history):
+        size = history.gives(birth)[1]
+        rows.append((*size_class(size), size))
+        chain = chains.pop(birth["name"], None)
+        if how != "released" or not history.gives(step):
+            if chain:
+                done.append(chain)
+            continue
+        chain = chain or [0, 0, 0]
+        chain[0] += step["new_size"] > size
+        if step["new_address"] != step["old_address"]:
+            chain[1] += 1
+            chain[2] += min(size, step["new_size"])
+        chains[step["name"]] = chain
+    answer = {"blocks": len(rows), "bytes": sum(row[-1] for row in rows) % (1 << 64)}
+    answer["by_size"] = histogram(rows, ("from", "to"))
+    names = "grown", "moved", "copied_bytes"
+    answer["chains"], answer["most_grown"] = len(done), max((chain[0] for chain in done), default=0)
+    answer.update({name: sum(chain[i] for chain in done) for i, name in enumerate(names)})
+    growth = histogram(((*size_class(chain[0]), 0) for chain in done), ("from", "to"))
+    answer["by_growth"] = [{"from": g["from"], "to": g["to"], "chains": g["blocks"]} for g in growth]
+    return answer
+
+
+QUESTIONS = {"block": block, "errors": errors, "lifetimes": lives, "sizes": sizes, "timeline": timeline}
 
 
 def main(arguments):
