@@ -17,9 +17,9 @@
 
 #include <assert.h>
 
-enum { SESSION_STRINGS = 3, IMAGE_STRINGS = 3, PROCESS_STRINGS = 2, MODULE_STRINGS = 2, THREAD_STRINGS = 1 };
-#define NUMBERS_MAX 8
-#define STRINGS_MAX 3
+enum { SESSION_STRINGS = 3, IMAGE_STRINGS = 4, PROCESS_STRINGS = 2, MODULE_STRINGS = 2, THREAD_STRINGS = 1 };
+#define NUMBERS_MAX 9
+#define STRINGS_MAX 4
 
 static size_t count_numbers(size_t record_bytes, size_t strings)
 {

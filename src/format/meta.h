@@ -18,8 +18,8 @@ struct ht_meta_session {
 };
 
 struct ht_meta_image {
-	uint64_t image, ticks, status, pid, glibc, process, forked_from, fork_ticks;
-	struct ht_str exe, allocator, command;
+	uint64_t image, ticks, status, pid, glibc, process, forked_from, fork_ticks, before;
+	struct ht_str exe, allocator, command, before_why;
 };
 
 struct ht_meta_process {

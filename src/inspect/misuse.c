@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "inspect/index.h"
+#include "inspect/spaces.h"
 
 #define INVERTED_NS 1000
 #define FIRST_SLOTS 64
@@ -308,6 +309,11 @@ static int went_wrong(struct hunt *h, const struct ht_event *e, struct ht_err *e
 		m->before = p->released;
 		m->block_address = p->address;
 		m->block_size = p->size;
+	}
+	if (m->kind == HT_MISUSE_UNKNOWN && ht_spaces_before(h->model, p->image)) {
+		h->found->judged--;
+		h->found->unjudged++;
+		return rc;
 	}
 	p->waits = true;
 	return rc;

@@ -12,7 +12,8 @@
  * watches these addresses and knows their past. Equal errors (same calls from the same places) are one entry with a count.
  *
  * Always true:
- *   U1  from the first moment at which a call may be missing nothing is an error; it is counted in `unjudged`
+ *   U1  from the first moment at which a call may be missing nothing is an error; nor is a release of what no call handed out,
+ *       where there may be blocks from before; both are counted in `unjudged`
  *   U2  a release that another thread's allocation of the same address follows within a microsecond is no error: their
  *       stamps are inverted (docs/trace-format.md, section 7). It is counted in `inverted`
  *   U3  memory grows with the wrong addresses and the places of errors

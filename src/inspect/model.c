@@ -76,7 +76,8 @@ static int take_image(struct load *l, struct ht_cursor *c, struct ht_err *err)
 
 	if (rc)
 		return rc;
-	if (!ht_arena_keep(a, &m.exe) || !ht_arena_keep(a, &m.allocator) || !ht_arena_keep(a, &m.command))
+	if (!ht_arena_keep(a, &m.exe) || !ht_arena_keep(a, &m.allocator) || !ht_arena_keep(a, &m.command) ||
+	    !ht_arena_keep(a, &m.before_why))
 		return no_memory(err);
 	new = HT_LIST_ADD(&l->images);
 	if (!new)

@@ -63,9 +63,9 @@ struct ht_observer {
 };
 
 struct ht_history {
-	uint64_t reordered;               /* releases taken before their turn, because two stamps were inverted */
-	uint64_t violations;              /* what no heap can have done */
-	uint64_t unknown_releases;        /* and births of blocks that live, where a call may have been lost */
+	uint64_t reordered;        /* releases taken before their turn, because two stamps were inverted */
+	uint64_t violations;       /* what no heap can have done */
+	uint64_t unknown_releases; /* and births of blocks that live, where a call may have been lost or come before */
 	uint64_t live_blocks, live_bytes; /* when their processes ended */
 };
 

@@ -41,6 +41,17 @@ static uint32_t find(const struct ht_spaces *s, uint64_t image)
 	return found ? (uint32_t)(found - s->list.at) : NONE;
 }
 
+uint64_t ht_spaces_before(const struct ht_model *t, uint64_t image)
+{
+	const struct ht_meta_image *m = ht_model_image(t, image), *from = m;
+
+	while (from && from->forked_from && from->forked_from < from->image) {
+		m = from;
+		from = ht_model_image(t, from->forked_from);
+	}
+	return from ? from->before : m ? m->before : 0;
+}
+
 static bool add_image(struct ht_spaces *s, const struct ht_model *t, uint64_t image)
 {
 	const struct ht_meta_image *m = ht_model_image(t, image);
@@ -50,6 +61,7 @@ static bool add_image(struct ht_spaces *s, const struct ht_model *t, uint64_t im
 		return false;
 	new->image = image;
 	new->process = ht_model_process_of(t, image);
+	new->before = ht_spaces_before(t, image);
 	new->joined_ticks = m ? m->ticks : 0;
 	new->is_chosen = ht_choice_has(t, new->process);
 	return true;

@@ -24,6 +24,7 @@
 
 struct ht_space {
 	uint64_t image, process;
+	uint64_t before;       /* so many blocks from before may still turn out to be unknown */
 	uint64_t joined_ticks; /* its agent did: from then on its own rows tell what it did */
 	bool is_chosen;        /* its process is */
 	bool is_replaced;      /* its process goes on with another image */
@@ -60,6 +61,9 @@ struct ht_spaces {
 
 int ht_spaces_init(struct ht_spaces *s, const struct ht_model *t, struct ht_err *err);
 void ht_spaces_fini(struct ht_spaces *s);
+
+/* What a trace says of blocks from before that an image's rows do not know: how many there may be. */
+uint64_t ht_spaces_before(const struct ht_model *t, uint64_t image);
 
 /* Its tables, and nothing else. */
 void ht_spaces_empty(struct ht_space *space);

@@ -81,6 +81,7 @@ static const struct ht_field image_fields[] = {
 	{ "pid", "process", 0 },         { "status", NULL, 0 },
 	{ NULL, "status", 0 },           { "exe", "program", 0 },
 	{ "allocator", "allocator", 0 }, { "command", "command", 0 },
+	{ "before", NULL, 0 },           { "before_why", NULL, 0 },
 };
 
 static const struct ht_field process_fields[] = {
@@ -335,6 +336,8 @@ static bool add_image(struct ht_table *t, const struct subject *s, size_t i)
 	ht_table_add(t, ht_string(image->exe));
 	ht_table_add(t, ht_if(image->allocator.len, ht_string(image->allocator)));
 	ht_table_add(t, ht_words(image->command));
+	ht_table_add(t, ht_number(image->before));
+	ht_table_add(t, ht_if(image->before_why.len, ht_string(image->before_why)));
 	return true;
 }
 

@@ -164,11 +164,15 @@ def errors(history):
             continue
         answer["judged"] += 1
         if taken[1] is None:
+            if past(history, at, births)[0] == "free-of-unknown" and history.trace.before_of(step["image"]):
+                answer["judged"] -= 1
+                answer["unjudged"] += 1
+                continue
             if inverted(history, at):
                 answer["inverted"] += 1
                 continue
             kind, born, before = past(history, at, births)
-        elif family(birth["function"]) and family(step["function"]) and family(birth["function"]) != family(step["function"]):
+        elif birth and family(birth["function"]) and family(step["function"]) and family(birth["function"]) != family(step["function"]):
             kind, born, before = "mismatch", birth, None
         else:
             continue

@@ -78,10 +78,11 @@ def family(dice, writer):
         processes.add(process)
         forked_from = dice.choice((0, 1, image - 1, dice.randrange(0, image + 2)))
         fork_ticks = dice.randrange(6000)
+        before = dice.choice((0, 0, 0, 1, 3, make.MASK))
         joined = fork_ticks + dice.choice((-300, 0, 0, 100, 100, 1500))
         writer.records(
             make.IMAGE,
-            (image, max(0, joined), 1, 40 + process, 1, process, forked_from, fork_ticks, b"/bin/x", b"", b"x\0"),
+            (image, max(0, joined), 1, 40 + process, 1, process, forked_from, fork_ticks, before, b"/bin/x", b"", b"x\0", b""),
         )
     for process in processes:
         if dice.random() < 0.8:

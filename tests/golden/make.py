@@ -156,12 +156,12 @@ class Writer:
         self.records(END, (ticks, 1, 0, forked, 0, 0, rows, 0))
         self.index()
 
-    def opening(self, start_ticks, clocks, threads):
+    def opening(self, start_ticks, clocks, threads, before=0, why=b""):
         """SESSION, CLOCK, IMAGE, THREAD, CONTEXT: blocks 0 to 4. A thread is (stream, tid, name)."""
         command = b"./prog\0a b\0"
         self.records(SESSION, (1, start_ticks, 1700000000000000000, 1, 3, 42, b"1.0", b"host", command))
         self.records(CLOCK, *((t, n, n + 1700000000000000000) for t, n in clocks))
-        self.records(IMAGE, (1, start_ticks, 1, 42, 1, 1, 0, 0, b"/usr/bin/prog", b"/usr/lib/libc.so.6", command))
+        self.records(IMAGE, (1, start_ticks, 1, 42, 1, 1, 0, 0, before, b"/usr/bin/prog", b"/usr/lib/libc.so.6", command, why))
         self.records(THREAD, *((stream, tid, 1, start_ticks, name) for stream, tid, name in threads))
         self.contexts()
 
@@ -431,7 +431,7 @@ def execs():
     w = Writer()
     w.opening(0, ((0, 0),), ((1, 42, b"sh"), (3, 44, b"helper")))
     w.events(1, 0, (ALLOC, 10, M, 0x1000, 16, 1, 0))
-    w.records(IMAGE, (2, 50, 1, 42, 0, 1, 0, 0, b"/usr/bin/next", b"", b"next\0"), zstd=True)
+    w.records(IMAGE, (2, 50, 1, 42, 0, 1, 0, 0, 0, b"/usr/bin/next", b"", b"next\0", b""), zstd=True)
     w.records(THREAD, (2, 42, 2, 50, b"next"), (3, 44, 1, 0, b"renamed\x1b[1m"))
     w.events(2, 0, (ALLOC, 50, M, 0x1000, 32, 0, 0), (FREE, 60, F, 0x1000, None, 0, 0))
     w.events(3, 0, (ALLOC, 55, M, 0x2000, 8, 1, 0))
@@ -447,6 +447,33 @@ def execs():
     return w, script, verify((4, 4, 0, 0, 0), threads, True), info(3, 1, 0, 3, images=2)
 
 
+def entered():
+    """A process that was running: its blocks from before, two that are wrong about it, and a third that is too many."""
+    w = Writer()
+    w.opening(0, ((0, 0),), ((1, 42, b"main"), (2, 0, b"before")), before=2, why=b"an arena is locked")
+    w.events(2, 0, (EXISTING, 0, 0, 0x1000, 24, 1, 0), (EXISTING, 0, 0, 0x2000, 40, 1, 0))
+    w.events(
+        1,
+        0,
+        (FREE, 10, F, 0x1000, None, 1, 0),
+        (FREE, 20, F, 0x5000, None, 1, 0),  # nobody knew of it
+        (ALLOC, 30, M, 0x2000, 32, 1, 0),  # its free had begun before
+        (FREE, 40, F, 0x6000, None, 1, 0),  # one more than there may be
+    )
+    w.records(ACCOUNT, (1, 50, 4, 4, 0, 0, 0, 0), (2, 50, 0, 0, 0, 0, 0, 0))
+    w.footer(50, 6)
+    script = [
+        simple("existing", 0, 2, 0, "main", 24, "0x1000", 0),
+        simple("existing", 0, 2, 0, "main", 40, "0x2000", 0),
+        free(10, 1, F, "main", 24, "0x1000", 0),
+        free(20, 1, F, "main", None, "0x5000", 0),
+        alloc(30, 1, M, "main", 32, "0x2000", 0),
+        free(40, 1, F, "main", None, "0x6000", 0),
+    ]
+    threads = [(1, 42, "main", 4, 4, 0, 0, 0), (2, 0, "before", 0, 0, 0, 0, 0)]
+    return w, script, verify((4, 4, 0, 0, 0), threads, False, violations=1, unknown=2), info(1, 3, 0, 2)
+
+
 def tree():
     """Process 1 forks 2, which executes another program, and 3, which has the pid of 2 again."""
     w = Writer()
@@ -460,7 +487,7 @@ def tree():
         (FREE, 22, F, 0x4000, None, 1, 0),  # 2 is forked at 20 and heard of from 30 on: it may have seen this, or not
         (ALLOC, 25, M, 0x5000, 7, 1, 0),
     )
-    w.records(IMAGE, (2, 30, 1, 44, 1, 2, 1, 20, b"", b"", b""))
+    w.records(IMAGE, (2, 30, 1, 44, 1, 2, 1, 20, 0, b"", b"", b"", b""))
     w.records(THREAD, (3, 44, 2, 30, b"main"))
     w.events(
         3,
@@ -471,10 +498,10 @@ def tree():
         (ALLOC, 39, M, 0x1000, 30, 1, 0),
     )
     w.events(1, 2, (ALLOC, 40, M, 0x3000, 8, 1, 0), (FREE, 60, F, 0x1000, None, 1, 0))
-    w.records(IMAGE, (3, 70, 1, 44, 1, 2, 0, 0, b"/usr/bin/next", b"", b"next\0"))
+    w.records(IMAGE, (3, 70, 1, 44, 1, 2, 0, 0, 0, b"/usr/bin/next", b"", b"next\0", b""))
     w.records(THREAD, (4, 44, 3, 70, b"next"))
     w.events(4, 0, (ALLOC, 72, M, 0x1000, 5, 1, 0))
-    w.records(IMAGE, (4, 100, 1, 44, 1, 3, 1, 90, b"", b"", b""))
+    w.records(IMAGE, (4, 100, 1, 44, 1, 3, 1, 90, 0, b"", b"", b"", b""))
     w.records(THREAD, (5, 44, 4, 100, b"main"))
     w.events(5, 0, (FREE, 105, F, 0x2000, None, 1, 0), (ALLOC, 106, M, 0x1000, 3, 1, 0))
     w.records(
@@ -642,6 +669,7 @@ TRACES = {
     "every": every,
     "violation": violation,
     "losses": losses,
+    "entered": entered,
     "exec": execs,
     "tree": tree,
     "unfinished": unfinished,
