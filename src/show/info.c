@@ -82,6 +82,7 @@ static const struct ht_field image_fields[] = {
 	{ NULL, "status", 0 },           { "exe", "program", 0 },
 	{ "allocator", "allocator", 0 }, { "command", "command", 0 },
 	{ "before", NULL, 0 },           { "before_why", NULL, 0 },
+	{ "process", NULL, 0 },
 };
 
 static const struct ht_field process_fields[] = {
@@ -114,6 +115,7 @@ static const struct ht_field thread_fields[] = {
 	{ "image", "image", 0 },   { "name", "name", 0 },
 	{ "calls", "calls", 0 },   { "lost", "lost", 0 },
 	{ "nested", NULL, 0 },     { "blocked_ns", "waited for room", HT_FORM_NS },
+	{ "process", "#", 0 },
 };
 
 static const struct ht_field loss_fields[] = {
@@ -338,6 +340,7 @@ static bool add_image(struct ht_table *t, const struct subject *s, size_t i)
 	ht_table_add(t, ht_words(image->command));
 	ht_table_add(t, ht_number(image->before));
 	ht_table_add(t, ht_if(image->before_why.len, ht_string(image->before_why)));
+	ht_table_add(t, ht_number(image->process));
 	return true;
 }
 
@@ -418,6 +421,7 @@ static bool add_thread(struct ht_table *t, const struct subject *s, size_t i)
 	ht_table_add(t, ht_number(at->has_account ? at->account.lost : at->lost));
 	ht_table_add(t, ht_if(at->has_account, ht_number(at->account.nested)));
 	ht_table_add(t, ht_if(at->has_account, ht_number(at->account.blocked_ns)));
+	ht_table_add(t, ht_number(at->process));
 	return true;
 }
 

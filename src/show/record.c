@@ -37,9 +37,9 @@ static const struct ht_option options[] = {
 	[FREE_STACKS] = { "free-stacks", 0, NULL, "record from where blocks are freed, too" },
 	[MAX_FILE] = { "max-file", 0, "SIZE", "stop recording at this file size (K, M, G); the program runs on" },
 	[FOLLOW] = { "follow", 0, "all|fork|exec",
-		     "record its children too: all of them; those made by fork until they execute a program; or none "
-		     "(default), "
-		     "only what the program itself turns into by exec" },
+		     "which processes are recorded: all of the tree (default); the program and its children, until "
+		     "they "
+		     "execute a program; or the program alone, and what it turns into by exec" },
 	[WAIT] = { "wait", 0, "root|tree",
 		   "end the recording with the program (default), or with the last of its children" },
 	[BUDGET] = { "budget", 0, "FILE", "then judge by the limits in FILE, as `heaptap budget` does" },
@@ -62,11 +62,11 @@ static int parse_size(const char *word, uint64_t *ret, struct ht_err *err)
 
 static int read_follow(const char *word, uint32_t *flags, struct ht_err *err)
 {
-	if (word && strcmp(word, "all") == 0)
+	if (!word || strcmp(word, "all") == 0)
 		*flags |= HT_SESSION_FOLLOW_FORK | HT_SESSION_FOLLOW_EXEC;
-	else if (word && strcmp(word, "fork") == 0)
+	else if (strcmp(word, "fork") == 0)
 		*flags |= HT_SESSION_FOLLOW_FORK;
-	else if (word && strcmp(word, "exec") != 0)
+	else if (strcmp(word, "exec") != 0)
 		return ht_err_set(err, HT_EUSAGE, "--follow=%s: none of all, fork and exec", word);
 	return 0;
 }

@@ -577,7 +577,7 @@ class Replay:
             while changes and changes[0][0] < row[2]:
                 self.change(spaces, *changes.pop(0))
             self.space, self.now = space, row[2]
-            self.tell_children(row)
+            self.tell_children(stream, row)
             yield from self.replay(stream, row)
             stream.step()
             if not push(stream, space):
@@ -624,11 +624,11 @@ class Replay:
                 self.live_bytes = self.live_bytes + block.size & MASK
             self.gone(space, block, why, ticks)
 
-    def tell_children(self, row):
+    def tell_children(self, stream, row):
         self.space.copied = [child for child in self.space.copied if child.joined >= row[2]]
         if row[1] in HAS_ADDRESS:
             for child in self.space.copied:
-                child.unsure[row[4]] = Live(self.space.image, None, row, row[5])
+                child.unsure[row[4]] = Live(self.space.image, stream.number, row, row[5])
 
     def leave_alone(self, stream, space):
         row, block = stream.begin

@@ -1,8 +1,15 @@
 #!/bin/bash
-# execs.sh -- an exec is followed, from any thread and in any number; children are counted and not recorded (LIFE-03, LIFE-09)
+# execs.sh -- an exec is followed, from any thread and in any number; with --follow=exec children are counted and not recorded (LIFE-03, LIFE-09)
 # shellcheck disable=SC2016
 . "$(dirname "$0")/lib.sh"
 need jq perl
+
+record() { # record FILE CMD...: of lib.sh, but that children are not followed
+	local file=$1
+	shift
+	rm -f "$file"
+	"$HEAPTAP" record --follow=exec -o "$file" -- "$@"
+}
 
 images() {
 	"$HEAPTAP" info --json "$1" | jq .images

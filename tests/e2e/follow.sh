@@ -8,7 +8,7 @@ follow() { # follow FILE CMD...
 	local file=$1
 	shift
 	rm -f "$file"
-	"$HEAPTAP" record --follow=all -o "$file" -- "$@"
+	"$HEAPTAP" record -o "$file" -- "$@"
 }
 
 # Each child's calls are its own: 1000 of size 2000 + i, and the parent's are the parent's.
@@ -47,7 +47,8 @@ follow away.htap sh -c "$TARGETS/static-hello >/dev/null; env -i ls / >/dev/null
 [ "$(jq .history_violations away.json)" = 0 ] || fail "away: violations"
 
 # Not asked for: nothing of the children is in the trace.
-record exec.htap "$TARGETS/execs" fork 3 || fail "exec: exit $?"
+rm -f exec.htap
+"$HEAPTAP" record --follow=exec -o exec.htap -- "$TARGETS/execs" fork 3 || fail "exec: exit $?"
 verified exec.htap
 [ "$("$HEAPTAP" info --json exec.htap | jq '.processes | length')" = 1 ] || fail "exec: processes"
 

@@ -10,7 +10,8 @@ need sqlite3 perl jq gcc
 metered() { # metered NAME CMD...
 	local name=$1 status
 	shift
-	record "$name.htap" "$TARGETS/meter" "$TMP/$name.json" "$@" >"$name.out" 2>"$name.err" </dev/null
+	rm -f "$name.htap"
+	"$HEAPTAP" record --follow=exec -o "$name.htap" -- "$TARGETS/meter" "$TMP/$name.json" "$@" >"$name.out" 2>"$name.err" </dev/null
 	status=$?
 	[ $status = 77 ] && skip "uprobe counters are not permitted here"
 	[ $status = 0 ] || fail "$name: exit $status: $(cat "$name.err")"
