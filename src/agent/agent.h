@@ -51,6 +51,7 @@ struct ht_gate {
 	uint8_t glibc; /* blocks carry glibc's chunk header */
 	uint8_t stacks, free_stacks;
 	uint32_t image;
+	uint32_t pid; /* of the process whose memory this is */
 	struct ht_channel *channel;
 	struct ht_slot *slots;
 	_Atomic uint32_t *seg_next;

@@ -87,7 +87,7 @@ static bool be_an_image(struct ht_channel *ch, uint64_t since)
 	if (!image)
 		return false;
 	image->status = HT_IMAGE_RECORDING;
-	image->pid = ht_sys_getpid();
+	image->pid = ht_gate.pid = ht_sys_getpid();
 	image->glibc = ht_gate.glibc;
 	image->ticks = ht_ticks();
 	image->fork_ticks = since && since < image->ticks ? since : image->ticks;

@@ -233,7 +233,7 @@ static uint32_t describe(struct ht_channel *ch, enum ht_image_status status, con
 	if (status == HT_IMAGE_RECORDING && ht_gate.stacks)
 		ht_loader_begin(); /* its modules are told before it is */
 	image->status = status;
-	image->pid = ht_sys_getpid();
+	image->pid = ht_gate.pid = ht_sys_getpid();
 	image->glibc = facts->glibc;
 	image->ticks = ht_ticks();
 	image->fork_ticks = 0;

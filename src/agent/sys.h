@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sys.h -- the few system calls the agent makes, raw, without touching errno
  *
- * Called by: session.c once at start; thread.c once per thread (gettid) and when a ring is full (futex).
+ * Called by: session.c once at start; thread.c once per thread (getpid, gettid) and when a ring is full (futex).
  * A hook that finds room makes no system call at all. Results are the kernel's: negative errno on failure.
  */
 #ifndef HT_SYS_H

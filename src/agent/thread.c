@@ -212,7 +212,8 @@ static void settle(struct ht_thread *t, uint64_t tp)
 
 	t->memo = NULL;
 	slot->unreported = 0;
-	slot->tid = ht_sys_gettid();
+	/* a child by vfork calls as the thread that made it, whose number it cannot ask for */
+	slot->tid = ht_sys_getpid() == ht_gate.pid ? ht_sys_gettid() : 0;
 	slot->thread_pointer = tp;
 	slot->image = ht_gate.image;
 	emit_thread(t, slot->tid);

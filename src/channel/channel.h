@@ -291,7 +291,7 @@ struct ht_slot {
 
 	/* identity: written between TAKING and LIVE */
 	_Alignas(64) _Atomic uint32_t state;
-	uint32_t tid;
+	uint32_t tid; /* 0: not known; then the slot is reaped with its image */
 	uint64_t thread_pointer;
 	uint32_t image;
 	uint32_t first_segment; /* of the ring, valid from FREE -> LIVE; head is then a multiple of HT_SEGMENT_CELLS */

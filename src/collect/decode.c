@@ -28,7 +28,7 @@ static bool begin_thread(struct ht_decoder *d, const struct ht_cell *cell)
 	if (d->stream)
 		ht_streams_close(d->streams, d->stream, &at, false);
 	d->stream = NULL;
-	if (tid == 0 || tid > TID_MAX)
+	if (tid > TID_MAX)
 		return false;
 	d->ticks = cell[0].word[1];
 	d->has_address = d->has_size = false;

@@ -69,6 +69,10 @@ static void note_tid(struct ht_drain *d, struct ht_ring *r)
 
 	if (!mine || mine->tid == r->known_tid)
 		return;
+	if (!mine->tid) { /* not known */
+		r->known_tid = r->replaced_tid = 0;
+		return;
+	}
 	entry = &d->by_tid[mine->tid];
 	other = *entry ? d->of_slot[*entry - 1] : NULL;
 	r->known_tid = mine->tid;
@@ -288,7 +292,7 @@ static bool is_gone(struct ht_drain *d, const struct ht_ring *r, uint32_t tid)
 
 	if (!p || p->ended || p->image != r->decoder.image)
 		return true;
-	return tid == r->replaced_tid || !ht_proc_thread_exists(p->pid, (pid_t)tid);
+	return tid && (tid == r->replaced_tid || !ht_proc_thread_exists(p->pid, (pid_t)tid));
 }
 
 /* The state is read first: if the slot changes hands after that, the compare-and-swap fails. What changed before
@@ -299,7 +303,7 @@ static bool reap(struct ht_drain *d, struct ht_ring *r)
 	uint32_t word = atomic_load_explicit(&slot->state, memory_order_acquire); /* pairs with settle() */
 	uint32_t tid = *(volatile uint32_t *)&slot->tid;
 
-	if (HT_SLOT_STATE(word) != HT_SLOT_LIVE || tid == 0 || tid >= TID_LIMIT)
+	if (HT_SLOT_STATE(word) != HT_SLOT_LIVE || tid >= TID_LIMIT)
 		return false;
 	follow(d, r);
 	if (!is_gone(d, r, tid))

@@ -31,6 +31,11 @@ verified vfork.htap
 [ "$(sized vfork.htap 4000)" = 10 ] || fail "vfork: $(sized vfork.htap 4000) of 10 calls"
 [ "$("$HEAPTAP" info --json vfork.htap | jq .images)" = 11 ] || fail "vfork: images"
 
+# Also when the first call of a thread is its vfork child's, and the child has long been gone when the thread goes on.
+follow long.htap "$TARGETS/execs" vfork 3 sleep 0.3 || fail "vfork: exit $?"
+verified long.htap
+[ "$(sized long.htap 4000)" = 3 ] || fail "vfork: $(sized long.htap 4000) of 3 calls, after the child was gone"
+
 # What a shell does, with inherited blocks freed in subshells, and a status.
 follow sh.htap sh -c 'perl -e "print 1"; (ls / | wc -l) >/dev/null; (exit 5); kill -9 $$' >out
 [ $? = 137 ] || fail "sh: status"

@@ -3,7 +3,7 @@
  *
  *   execs thread CMD...     exec from a thread that is not the first, while others allocate
  *   execs fork N            N children, each allocates 1000 times and ends; sizes 2000 + i in the children, 3000 + i in the parent
- *   execs vfork N           N children by vfork, each allocates once in its parent's memory (size 4000) and execs true
+ *   execs vfork N [CMD...]  N children by vfork, each allocates once in its parent's memory (size 4000) and execs CMD, or true
  *   execs chain N CMD...    execs itself N times, allocating 5000 + N before each, then CMD
  */
 #include <pthread.h>
@@ -67,6 +67,8 @@ static int one_vfork(void)
 
 	if (child == 0) {
 		free(malloc(4000));
+		if (command[1])
+			execvp(command[1], command + 1);
 		execlp("true", "true", (char *)NULL);
 		_exit(127);
 	}
