@@ -113,7 +113,7 @@ bool ht_thread_lose(struct ht_thread *t); /* counts the call as entered and lost
 void ht_thread_side_block(struct ht_thread *t, enum ht_function function, const void *p, uint64_t size);
 void ht_thread_side_freed(struct ht_thread *t, const void *p);
 void ht_thread_settle_side(struct ht_thread *t, const void *result);
-struct ht_memo *ht_thread_memo(struct ht_thread *t, uint32_t i, bool *found);
+void *ht_thread_memo(struct ht_thread *t, uint32_t i, bool *found);
 
 /* The context of a call: its stack and its function. `frame` is the hook's. */
 uint32_t ht_stack_context(struct ht_thread *t, enum ht_function function, uint64_t frame);

@@ -4,6 +4,7 @@
  * Called by: hooks.c and operators.c through ht_stack_context(). docs/stacks.md tells why the answer is exact.
  *
  *   memo.c      remembers the last stack, finds how much of it still stands, and names the context
+ *     path.c    remembers how events came to frames of it
  *     walk.c    one step: from the state of a frame to that of its caller, reading only what is known to be readable
  *       full.c    the same with all registers, for the few frames that need them
  *       rows.c    what a step has to do, by the address of the code: a lock-free cache

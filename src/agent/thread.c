@@ -294,7 +294,7 @@ static bool claim(struct ht_thread *t)
 	} while (!seize(slot, word)); /* lost to another thread, which took it: at most SLOT_PROBES times */
 	head = atomic_load_explicit(&slot->head, memory_order_relaxed); /* ours while TAKING */
 	head = (head + HT_SEGMENT_CELLS - 1) / HT_SEGMENT_CELLS * HT_SEGMENT_CELLS;
-	for (uint32_t i = 0; i < HT_MEMOS; i++) /* relaxed: all released by settle() */
+	for (uint32_t i = 0; i < HT_MEMOS + HT_PATHS; i++) /* relaxed: all released by settle() */
 		atomic_store_explicit(&slot->memo[i], 0, memory_order_relaxed);
 	slot->first_segment = segment;
 	slot->first_head = head;
@@ -516,21 +516,23 @@ HT_NOINLINE bool ht_thread_reenter(struct ht_thread *t, uintptr_t frame, const v
 
 /* ---- memos ------------------------------------------------------------------------------------------------- */
 
-/* The slot's memo i; `found`: it had one. A new one is a segment from the pool, if memos have not had their share of it. */
-struct ht_memo *ht_thread_memo(struct ht_thread *t, uint32_t i, bool *found)
+/* The slot's memo i, or from HT_MEMOS on a segment for paths; `found`: it had it. A new one is from the pool, if memos have not had their share of
+ * it; of that share paths take the first half only. */
+void *ht_thread_memo(struct ht_thread *t, uint32_t i, bool *found)
 {
 	struct ht_channel *ch = ht_gate.channel;
+	uint32_t limit = i < HT_MEMOS ? ch->memo_limit : ch->memo_limit / 2;
 	uint32_t segment = atomic_load_explicit(&t->slot->memo[i], memory_order_relaxed); /* the thread's own */
 
 	*found = segment != 0;
 	if (segment)
-		return (struct ht_memo *)segment_cells(segment - 1);
-	if (atomic_fetch_add_explicit(&ch->memo_count, 1, memory_order_relaxed) < ch->memo_limit) {
+		return segment_cells(segment - 1);
+	if (atomic_fetch_add_explicit(&ch->memo_count, 1, memory_order_relaxed) < limit) {
 		segment = pop_segment();
 		if (segment != HT_NONE) {
 			/* release: pairs with the acquire in collect/drain.c; nothing but the number */
 			atomic_store_explicit(&t->slot->memo[i], segment + 1, memory_order_release);
-			return (struct ht_memo *)segment_cells(segment);
+			return segment_cells(segment);
 		}
 	}
 	atomic_fetch_sub_explicit(&ch->memo_count, 1, memory_order_relaxed);

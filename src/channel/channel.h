@@ -48,6 +48,7 @@
 #define HT_NAMESPACE_BYTES 32u
 #define HT_MODULE_COUNT 16384u /* of all images together; code that finds no place is code without unwind information */
 #define HT_MEMOS 4u            /* remembered stacks of a slot, each a segment */
+#define HT_PATHS 8u            /* segments of a slot for the paths to their frames; a power of two */
 #define HT_DEPTH_MAX 4096u     /* callers of a context; a deeper stack ends in HT_NODE_END, HT_CUT_DEPTH */
 #define HT_CALL_CELLS                                                                                                  \
 	32u /* no call needs more cells: its own, those of one that interrupts it, and the segment's end */
@@ -303,7 +304,8 @@ struct ht_slot {
 	/* the collector's line; and what the writer seldom touches */
 	_Alignas(64) _Atomic uint64_t tail;
 	_Atomic uint32_t memo
-		[HT_MEMOS]; /* segments + 1 that hold the thread's remembered stacks; 0: none. Pairs with collect/drain.c */
+		[HT_MEMOS +
+		 HT_PATHS]; /* segments + 1 that hold the thread's remembered stacks, then paths; 0: none. Pairs with collect/drain.c */
 	uint32_t memo_clock; /* the writer's own, as what follows: counts changes of memos */
 	uint32_t context;    /* of a call whose real function may throw */
 	uint32_t unreported; /* calls lost since the last LOSS cell */
@@ -368,7 +370,7 @@ struct ht_channel {
 	_Atomic uint32_t collector;              /* its tid, a robust futex: HT_OWNER_DIED when it is gone */
 	_Atomic uint32_t node_limit;             /* nodes below this have memory behind them */
 	_Atomic uint32_t module_limit;           /* likewise modules */
-	_Atomic uint32_t memo_limit;             /* memos of all threads together */
+	_Atomic uint32_t memo_limit;             /* segments for memos, of all threads together */
 
 	/* the pool of free segments: a stack of tag << 32 | (segment + 1); 0 in the low half: empty */
 	_Alignas(64) _Atomic uint64_t free_top;

@@ -126,7 +126,7 @@ static void note_memos(struct ht_drain *d, struct ht_ring *r)
 {
 	const struct ht_slot *slot = slot_of(d, r);
 
-	for (uint32_t i = 0; i < HT_MEMOS; i++) {
+	for (uint32_t i = 0; i < HT_MEMOS + HT_PATHS; i++) {
 		/* acquire: pairs with the release in agent/thread.c:ht_thread_memo() */
 		uint32_t memo = atomic_load_explicit(&slot->memo[i], memory_order_acquire);
 
@@ -138,7 +138,7 @@ static void note_memos(struct ht_drain *d, struct ht_ring *r)
 static void give_memos(struct ht_drain *d, struct ht_ring *r)
 {
 	note_memos(d, r);
-	for (uint32_t i = 0; i < HT_MEMOS; i++) {
+	for (uint32_t i = 0; i < HT_MEMOS + HT_PATHS; i++) {
 		if (!r->memo[i])
 			continue;
 		ht_pool_give(d->pool, r->memo[i] - 1);

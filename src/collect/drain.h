@@ -18,10 +18,10 @@
 struct ht_ring {
 	struct ht_decoder decoder;
 	uint32_t slot, segment;
-	uint64_t at;             /* cells followed */
-	uint32_t known_tid;      /* its thread as entered in by_tid */
-	uint32_t replaced_tid;   /* its thread's id was seen again in a newer slot */
-	uint32_t memo[HT_MEMOS]; /* segments + 1 that hold its thread's remembered stacks */
+	uint64_t at;                        /* cells followed */
+	uint32_t known_tid;                 /* its thread as entered in by_tid */
+	uint32_t replaced_tid;              /* its thread's id was seen again in a newer slot */
+	uint32_t memo[HT_MEMOS + HT_PATHS]; /* segments + 1 that hold its thread's remembered stacks */
 	bool damaged;
 };
 

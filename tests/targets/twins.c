@@ -28,8 +28,9 @@ __attribute__((used)) long room;         /* that f makes below its frame */
 __attribute__((used)) long shift, lower; /* what the detour makes; how much lower f enters by it */
 __attribute__((used)) int which;         /* 0 for the first of a pair, 1 for the second */
 __attribute__((used)) function *inner;   /* what the detour leads to */
-__attribute__((used)) void *way_back;    /* the stack that stand_away() comes from */
-__attribute__((used)) char *away;        /* the top of the stack that it goes to */
+__attribute__((used)) void *(*allocators[])(size_t) = { malloc, valloc };
+__attribute__((used)) void *way_back; /* the stack that stand_away() comes from */
+__attribute__((used)) char *away;     /* the top of the stack that it goes to */
 
 #define BEGIN(name) ".globl " #name "\n.type " #name ", @function\n" #name ":\n"
 #define CFI_BEGIN(name) BEGIN(name) ".cfi_startproc\n"
@@ -62,9 +63,9 @@ __attribute__((used)) char *away;        /* the top of the stack that it goes to
 	"sub room(%rip), %rsp\n" what "mov %rbx, %rsp\npop %rbx\n.cfi_def_cfa %rsp, 8\nret\n" CFI_END(name)
 
 void call_it(function *f), call_a(function *f), call_b(function *f), call_aligned(function *f);
-function detour, aside, plain, framed, framed_plain, framed_saves, realigned, realigned_room, framed_realigned, trapped,
-	framed_trapped, bare, framed_bare, bare_room, by_rbx, by_rbx_plain, trapped_next, trapped_away, stand_away,
-	trapped_one;
+function detour, aside, plain, other, either, framed, framed_plain, framed_saves, realigned, realigned_room,
+	framed_realigned, trapped, framed_trapped, bare, framed_bare, bare_room, by_rbx, by_rbx_plain, trapped_next,
+	trapped_away, stand_away, trapped_one;
 
 __asm__(".text\n" PLAIN(call_it, "call *%rdi\n") PLAIN(call_a, "call *%rdi\n") PLAIN(call_b, "call *%rdi\n")
 	/* In the middle of a page, so that detour and all are in one. */
@@ -81,8 +82,23 @@ __asm__(".text\n" PLAIN(call_it, "call *%rdi\n") PLAIN(call_a, "call *%rdi\n") P
 						      aside) "sub $24, %rsp\n.cfi_def_cfa_offset 32\ncall "
 							     "*inner(%rip)\nadd $24, %rsp\n"
 							     ".cfi_def_cfa_offset 8\nret\n" CFI_END(aside) PLAIN(
-								     plain, ALLOCATE) FRAMED(framed, ALLOCATE)
-								     FRAMED(framed_plain, "call plain\n") CFI_BEGIN(
+								     plain,
+								     ALLOCATE) PLAIN(other,
+										     ALLOCATE) PLAIN(either,
+												     "mov "
+												     "allocators(%rip),"
+												     " %rax\ncmpl $0, "
+												     "which(%rip)"
+												     "\ncmovne "
+												     "8+allocators(%"
+												     "rip), %rax\nmov "
+												     "$16, %edi\ncall "
+												     "*%rax\n")
+								     FRAMED(framed, ALLOCATE) FRAMED(framed_plain, "cal"
+														   "l "
+														   "pla"
+														   "in"
+														   "\n") CFI_BEGIN(
 									     saves) "push %rbp\n.cfi_def_cfa_offset "
 										    "16\n.cfi_offset %rbp, -16\nxor "
 										    "%ebp, %ebp\n" ALLOCATE
@@ -112,7 +128,8 @@ __asm__(".text\n" PLAIN(call_it, "call *%rdi\n") PLAIN(call_a, "call *%rdi\n") P
 												   "d"
 												   "\n") CFI_BEGIN(trapped) "cmpl $0, which(%rip)\njne 1f\nud2\nret\n1: ud2\nret\n" CFI_END(trapped)
 												    CFI_BEGIN(trapped_one) "ud2\nret\n" CFI_END(
-													    trapped_one) FRAMED(framed_trapped, "ud2\n")
+													    trapped_one) FRAMED(framed_trapped,
+																"ud2\n")
 													    BEGIN(bare) "push %rbp\nmov %rsp, %rbp\n" ALLOCATE "pop %rbp\nret\n" FRAMED(
 														    framed_bare,
 														    "ca"
@@ -157,15 +174,20 @@ static void on_stack(int flag)
 }
 
 /* One call for both, so that all outside of it is the same: the compiler must not know how often. */
-NOINLINE static void play(const struct act *act)
+NOINLINE static void play(const struct act *act, volatile int acts)
 {
-	static volatile int two = 2;
-
-	for (int i = 0; i < two; i++) {
-		which = i;
+	for (int i = 0; i < acts; i++) {
+		which = i > 0;
 		room = 64 + lower;
 		act[i].call(act[i].f);
 	}
+}
+
+/* One after the other; then with an allocation at another place between them, so that the frames of the first are no longer the last ones. */
+NOINLINE static void play_both(struct act first, struct act second)
+{
+	play((const struct act[]){ first, second }, 2);
+	play((const struct act[]){ first, { call_it, other }, second }, 3);
 }
 
 NOINLINE static void by_detour(void (*call)(function *f), function *f, long bytes)
@@ -173,13 +195,13 @@ NOINLINE static void by_detour(void (*call)(function *f), function *f, long byte
 	inner = f;
 	lower = bytes;
 	shift = bytes - 16; /* rbp and the return address take as much */
-	play((const struct act[]){ { call, f }, { call, detour } });
+	play_both((struct act){ call, f }, (struct act){ call, detour });
 }
 
-NOINLINE static void by_calls(void (*call)(function *f), void (*other)(function *f), function *f)
+NOINLINE static void by_calls(void (*call)(function *f), void (*apart)(function *f), function *f)
 {
 	lower = 0;
-	play((const struct act[]){ { call, f }, { other, f } });
+	play_both((struct act){ call, f }, (struct act){ apart, f });
 }
 
 /* A detour that leaves rbp alone; what f aligns takes up the difference. */
@@ -187,7 +209,7 @@ NOINLINE static void by_turn(void (*call)(function *f), function *f)
 {
 	lower = 0;
 	inner = f;
-	play((const struct act[]){ { call, f }, { call, aside } });
+	play_both((struct act){ call, f }, (struct act){ call, aside });
 }
 
 /* What the first stack ended on is gone when the second is taken: words further out may not be looked at before those further in. */
@@ -230,6 +252,7 @@ int main(int argc, char **argv)
 		return 2;
 	for (int i = 0; i < atoi(argv[1]); i++) {
 		by_calls(call_a, call_b, plain);      /* the return address */
+		by_calls(call_it, call_it, either);   /* the function */
 		by_detour(call_it, framed, 32);       /* rbp, which the frame is found by */
 		by_detour(call_it, framed_plain, 32); /* rbp, which it passes on to where it matters */
 		by_detour(call_it, framed_saves, 32); /* rbp where it was saved */
