@@ -82,7 +82,7 @@ static void compare(const struct path *p, uint64_t frame)
 		checker.memo(1, i, 0, 0);
 }
 
-HT_NOINLINE void ht_check_context(uint32_t context, uint64_t frame)
+HT_NOINLINE void ht_check_context(uint32_t context, enum ht_function function, uint64_t frame)
 {
 	struct path p;
 
@@ -93,6 +93,8 @@ HT_NOINLINE void ht_check_context(uint32_t context, uint64_t frame)
 		checker.stack(NULL, 0, HT_CUT_TREE, frame + 16);
 		return;
 	}
+	if (ht_gate.nodes[context].pc != function)
+		checker.memo(0, 0, ht_gate.nodes[context].pc, function);
 	climb(context, &p);
 	compare(&p, frame);
 	checker.stack(p.pc, p.count, p.reason, frame + 16);

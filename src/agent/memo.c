@@ -324,7 +324,7 @@ HT_NOINLINE uint32_t ht_stack_context(struct ht_thread *t, enum ht_function func
 	if (node == HT_NONE)
 		node = walk(t, m, &at, function, frame);
 #ifdef HT_CHECK
-	ht_check_context(node, frame);
+	ht_check_context(node, function, frame);
 #endif
 	return node;
 }

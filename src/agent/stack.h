@@ -164,7 +164,7 @@ uint32_t ht_context_find(uint32_t parent, uint64_t pc, uint32_t meaning);
 uint32_t ht_context_cut(enum ht_function function);
 
 #ifdef HT_CHECK
-void ht_check_context(uint32_t context, uint64_t frame); /* check.c */
+void ht_check_context(uint32_t context, enum ht_function function, uint64_t frame); /* check.c */
 #endif
 
 #endif

@@ -81,24 +81,25 @@ __asm__(".text\n" PLAIN(call_it, "call *%rdi\n") PLAIN(call_a, "call *%rdi\n") P
 					      "leave\n.cfi_def_cfa %rsp, 8\nret\n" CFI_END(detour) CFI_BEGIN(
 						      aside) "sub $24, %rsp\n.cfi_def_cfa_offset 32\ncall "
 							     "*inner(%rip)\nadd $24, %rsp\n"
-							     ".cfi_def_cfa_offset 8\nret\n" CFI_END(aside) PLAIN(
-								     plain,
-								     ALLOCATE) PLAIN(other,
-										     ALLOCATE) PLAIN(either,
-												     "mov "
-												     "allocators(%rip),"
-												     " %rax\ncmpl $0, "
-												     "which(%rip)"
-												     "\ncmovne "
-												     "8+allocators(%"
-												     "rip), %rax\nmov "
-												     "$16, %edi\ncall "
-												     "*%rax\n")
-								     FRAMED(framed, ALLOCATE) FRAMED(framed_plain, "cal"
-														   "l "
-														   "pla"
-														   "in"
-														   "\n") CFI_BEGIN(
+							     ".cfi_def_cfa_offset 8\nret\n" CFI_END(aside) PLAIN(plain, ALLOCATE) PLAIN(
+								     other,
+								     ALLOCATE) PLAIN(either,
+										     "mov "
+										     "allocators(%rip),"
+										     " %rax\ncmpl $0, "
+										     "which(%rip)"
+										     "\ncmovne "
+										     "8+allocators(%"
+										     "rip), %rax\nmov "
+										     "$16, %edi\ncall "
+										     "*%rax\n") FRAMED(framed,
+												       ALLOCATE) FRAMED(framed_plain,
+															"cal"
+															"l "
+															"pla"
+															"in"
+															"\n")
+								     CFI_BEGIN(
 									     saves) "push %rbp\n.cfi_def_cfa_offset "
 										    "16\n.cfi_offset %rbp, -16\nxor "
 										    "%ebp, %ebp\n" ALLOCATE
@@ -204,6 +205,11 @@ NOINLINE static void by_calls(void (*call)(function *f), void (*apart)(function 
 	play_both((struct act){ call, f }, (struct act){ apart, f });
 }
 
+NOINLINE static void two_places(void)
+{
+	play((const struct act[]){ { call_it, plain }, { call_it, other } }, 2);
+}
+
 /* A detour that leaves rbp alone; what f aligns takes up the difference. */
 NOINLINE static void by_turn(void (*call)(function *f), function *f)
 {
@@ -253,6 +259,7 @@ int main(int argc, char **argv)
 	for (int i = 0; i < atoi(argv[1]); i++) {
 		by_calls(call_a, call_b, plain);      /* the return address */
 		by_calls(call_it, call_it, either);   /* the function */
+		by_calls(call_a, call_b, two_places); /* the caller of the frame that both places share */
 		by_detour(call_it, framed, 32);       /* rbp, which the frame is found by */
 		by_detour(call_it, framed_plain, 32); /* rbp, which it passes on to where it matters */
 		by_detour(call_it, framed_saves, 32); /* rbp where it was saved */
