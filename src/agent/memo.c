@@ -212,7 +212,7 @@ static void begin(struct ht_memo *m, uint64_t sp)
 {
 	keep_only(m, 0);
 	m->image = ht_gate.image;
-	m->generation = m->kept = 0;
+	m->generation = m->turn = m->kept = 0;
 	ht_region_begin(&m->region, sp);
 }
 

@@ -52,7 +52,7 @@ static inline struct ht_path *pair_of(struct ht_memo *m, const struct ht_state *
 		const struct ht_fork *f = &m->forks[k >> 56];
 		const uint64_t *word = (const uint64_t *)(at->sp - 8) + f->offset;
 
-		if (f->tag != (uint16_t)k || (uint64_t)word >= m->region.to)
+		if (f->tag != (uint16_t)k || !m->region.settled || (uint64_t)word >= m->region.to)
 			break;
 		k = (k ^ *word) * MIX;
 	}
