@@ -116,17 +116,16 @@ static bool is_inside(const struct ht_glibc *g, const struct ht_census_thread *t
 	return false;
 }
 
-/* Under its lock an arena may be in any state. A process with one thread takes no lock. */
-static void look_for_work(struct taking *t, const struct ht_census_thread *thread, size_t threads)
+/* Under its lock an arena may be in any state. A process with one thread takes no lock. NULL: nobody is at work. */
+static const char *who_is_at_work(struct taking *t, const struct ht_census_thread *thread, size_t threads)
 {
 	t->c->inside = 0;
 	for (size_t i = 0; i < threads; i++)
 		t->c->inside += is_inside(&t->c->glibc, &thread[i]);
-	if (threads == 1 && t->c->inside)
-		miss(t, HT_CENSUS_BUSY, "its only thread is in the middle of a call of malloc or free");
 	for (size_t i = 0; i < t->arenas; i++)
 		if (t->arena[i].mutex)
-			miss(t, HT_CENSUS_BUSY, "an arena is locked");
+			return "an arena is locked";
+	return threads == 1 && t->c->inside ? "its only thread is in the middle of a call of malloc or free" : NULL;
 }
 
 static int read_waiting(struct taking *t, const struct ht_census_thread *thread, size_t threads, struct ht_err *err)
@@ -297,6 +296,7 @@ static void check(struct taking *t)
 
 static int take(struct taking *t, const struct ht_census_thread *thread, size_t threads, struct ht_err *err)
 {
+	const char *work;
 	int rc = ht_process_look(t->c->process, err);
 
 	if (!rc)
@@ -307,7 +307,9 @@ static int take(struct taking *t, const struct ht_census_thread *thread, size_t 
 		return rc;
 	if (t->c->others[0])
 		miss(t, HT_CENSUS_PARTIAL, "%s", t->c->others);
-	look_for_work(t, thread, threads);
+	work = who_is_at_work(t, thread, threads);
+	if (work)
+		miss(t, HT_CENSUS_BUSY, "%s", work);
 	rc = read_waiting(t, thread, threads, err);
 	if (!rc) {
 		walk_all(t);
@@ -338,6 +340,19 @@ int ht_census_find(struct ht_process *p, struct ht_census *ret, struct ht_err *e
 		look_for_others(ret);
 	}
 	return rc;
+}
+
+bool ht_census_is_quiet(struct ht_census *c, const struct ht_census_thread *thread, size_t threads)
+{
+	struct taking t = { .c = c };
+	struct ht_err err;
+	bool quiet;
+
+	c->verdict = HT_CENSUS_WHOLE;
+	quiet = !read_arenas(&t, &err) && c->verdict == HT_CENSUS_WHOLE && !who_is_at_work(&t, thread, threads);
+	free(t.arena);
+	free(t.at);
+	return quiet;
 }
 
 int ht_census_take(struct ht_census *c, const struct ht_census_thread *thread, size_t threads, uint64_t until_ns,

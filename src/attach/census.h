@@ -50,6 +50,9 @@ struct ht_census {
 int ht_census_find(struct ht_process *p, struct ht_census *ret, struct ht_err *err);
 void ht_census_fini(struct ht_census *c);
 
+/* Whether no thread seems to be changing a heap: a quick look, by which a better moment can be chosen. */
+bool ht_census_is_quiet(struct ht_census *c, const struct ht_census_thread *thread, size_t threads);
+
 /* May be called again. until_ns: of CLOCK_MONOTONIC. */
 int ht_census_take(struct ht_census *c, const struct ht_census_thread *thread, size_t threads, uint64_t until_ns,
 		   struct ht_err *err);

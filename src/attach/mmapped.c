@@ -50,7 +50,8 @@ static uint64_t pages_there(const struct hunt *h, uint64_t at, uint64_t end, uin
 }
 
 /* Whether the header of an aligned block of the mapping that begins at `page` stands at `place`. */
-static bool is_aligned(const struct ht_piece *head, uint64_t place, uint64_t page, uint64_t end, struct ht_live_block *ret)
+static bool is_aligned(const struct ht_piece *head, uint64_t place, uint64_t page, uint64_t end,
+		       struct ht_live_block *ret)
 {
 	uint64_t lead = head->word[0], bytes = head->word[1] & ~HT_CHUNK_FLAGS;
 

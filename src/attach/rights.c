@@ -138,6 +138,18 @@ static int check_machine(pid_t pid, struct ht_err *err)
 		       : 0;
 }
 
+/* A jump out of an entry is fine with it; a return that was put on the stack for a call of ours is not. */
+static int check_shadow_stack(pid_t pid, struct ht_err *err)
+{
+	char features[64];
+
+	return ht_process_status(pid, 0, "x86_Thread_features", features, sizeof(features)) && strstr(features, "shstk")
+		       ? refuse(err, pid,
+				"it has a shadow stack, which is not supported yet; start it with "
+				"glibc.cpu.x86_shstk=off (GLIBC_TUNABLES)")
+		       : 0;
+}
+
 /* The stop has to suspend its filter, which might kill it for the few calls that we need. */
 static int check_seccomp(pid_t pid, struct ht_err *err)
 {
@@ -248,8 +260,9 @@ static int ask_kernel(pid_t pid, struct ht_err *err)
 
 static int check(pid_t pid, struct ht_err *err)
 {
-	static int (*const checks[])(pid_t, struct ht_err *) = { check_kind,    check_state, check_tracer,
-								 check_machine, ask_kernel,  check_seccomp };
+	static int (*const checks[])(pid_t, struct ht_err *) = {
+		check_kind, check_state, check_tracer, check_machine, ask_kernel, check_seccomp, check_shadow_stack,
+	};
 	int rc = 0;
 
 	for (size_t i = 0; !rc && i < sizeof(checks) / sizeof(*checks); i++)
