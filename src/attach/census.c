@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "attach/allocators.h"
 #include "attach/mmapped.h"
@@ -376,4 +377,65 @@ int ht_census_take(struct ht_census *c, const struct ht_census_thread *thread, s
 void ht_census_fini(struct ht_census *c)
 {
 	ht_chunks_fini(&c->chunks);
+}
+
+/* ---- from process to process ------------------------------------------------------------------------------- */
+
+static bool put(int fd, const void *at, size_t bytes)
+{
+	const char *from = at;
+	ssize_t n = 1;
+
+	for (; bytes && n > 0; from += n, bytes -= (size_t)n)
+		n = write(fd, from, bytes);
+	return !bytes;
+}
+
+/* NULL: it is not all there, or no memory. */
+static void *get(int fd, off_t *at, size_t count, size_t each)
+{
+	char *ret = count <= SIZE_MAX / each ? malloc(count * each + 1) : NULL;
+	ssize_t n = 1;
+
+	for (size_t done = 0; ret && done < count * each && n > 0; done += (size_t)n)
+		n = pread(fd, ret + done, count * each - done, *at + (off_t)done);
+	if (n <= 0) {
+		free(ret);
+		return NULL;
+	}
+	*at += (off_t)(count * each);
+	return ret;
+}
+
+int ht_census_store(const struct ht_census *c, int fd, struct ht_err *err)
+{
+	const struct ht_chunks *k = &c->chunks;
+
+	if (put(fd, c, sizeof(*c)) && put(fd, k->word, k->words * sizeof(*k->word)) &&
+	    put(fd, k->run, k->runs * sizeof(*k->run)) && put(fd, k->mapped, k->mappeds * sizeof(*k->mapped)))
+		return 0;
+	return ht_err_sys(err, "cannot keep the census of process %d", (int)c->process->pid);
+}
+
+int ht_census_load(struct ht_census *c, int fd, struct ht_err *err)
+{
+	off_t at = sizeof(*c);
+	struct ht_chunks *k;
+	struct ht_census *stored = malloc(sizeof(*stored));
+
+	if (!stored || pread(fd, stored, sizeof(*stored), 0) != (ssize_t)sizeof(*stored)) {
+		free(stored);
+		return ht_err_set(err, HT_ESYSTEM, "the census of process %d was not kept", (int)c->process->pid);
+	}
+	stored->process = c->process;
+	*c = *stored;
+	free(stored);
+	k = &c->chunks;
+	k->word = get(fd, &at, k->words, sizeof(*k->word));
+	k->run = k->word ? get(fd, &at, k->runs, sizeof(*k->run)) : NULL;
+	k->mapped = k->run ? get(fd, &at, k->mappeds, sizeof(*k->mapped)) : NULL;
+	if (k->mapped)
+		return 0;
+	ht_census_fini(c);
+	return ht_err_set(err, HT_ESYSTEM, "no memory for the census of process %d", (int)c->process->pid);
 }

@@ -57,6 +57,10 @@ bool ht_census_is_quiet(struct ht_census *c, const struct ht_census_thread *thre
 int ht_census_take(struct ht_census *c, const struct ht_census_thread *thread, size_t threads, uint64_t until_ns,
 		   struct ht_err *err);
 
+/* Through a file (of memory) from the process that took it to the one that wants it. Once: into a census without blocks. */
+int ht_census_store(const struct ht_census *c, int fd, struct ht_err *err);
+int ht_census_load(struct ht_census *c, int fd, struct ht_err *err);
+
 static inline bool ht_census_next(const struct ht_census *c, struct ht_chunk_cursor *from, struct ht_live_block *ret)
 {
 	return ht_chunks_next(&c->chunks, from, ret);

@@ -152,6 +152,8 @@ static void put(struct ht_images *im, struct ht_image *copy, uint32_t number)
 				   .process = p->number,
 				   .forked_from = copy->parent,
 				   .fork_ticks = copy->parent ? copy->fork_ticks : 0,
+				   .before = number == 1 ? im->before : 0,
+				   .before_why = as_str(number == 1 && im->before_why ? im->before_why : ""),
 				   .exe = as_str(copy->exe),
 				   .allocator = as_str(copy->allocator),
 				   .command = { copy->command, command_len(copy->command, sizeof(copy->command)) },

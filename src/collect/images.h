@@ -33,6 +33,9 @@ struct ht_images {
 	/* for the last word: images whose calls are not in the trace, and the last such program */
 	uint32_t uncaptured, uncaptured_status; /* status: enum ht_image_state */
 	char uncaptured_exe[256];
+	/* what may not be known of the blocks that image 1 had before it was recorded: docs/trace-format.md, section 5.2 */
+	uint64_t before;
+	const char *before_why;
 	uint32_t unheard; /* images that took a number and never described themselves */
 };
 

@@ -123,6 +123,7 @@ void ht_streams_gauge(struct ht_streams *ss, struct ht_stream *st, const struct 
 		return; /* addresses mean nothing across processes: the figure is the first one's */
 	switch (row->kind) {
 	case HT_ROW_ALLOC:
+	case HT_ROW_EXISTING:
 	case HT_ROW_REALLOC_END:
 		ht_gauge_alloc(ss->gauge, row->address, row->size);
 		break;

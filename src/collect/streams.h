@@ -15,6 +15,7 @@
 #ifndef HT_STREAMS_H
 #define HT_STREAMS_H
 
+#include <assert.h>
 #include <stdbool.h>
 
 #include "collect/contexts.h"
@@ -84,14 +85,19 @@ void ht_streams_gauge(struct ht_streams *ss, struct ht_stream *st, const struct 
 
 #define HT_STREAMS_BLOCK_ROWS 65536u
 
+/* A call has one of these bits in its kind: realloc_begin has another row, and an existing block was not asked for. */
+#define HT_STREAMS_CALLS 3u
+static_assert(!(HT_ROW_REALLOC_BEGIN & HT_STREAMS_CALLS) && !(HT_ROW_EXISTING & HT_STREAMS_CALLS),
+	      "these two are no calls");
+
 static inline void ht_streams_row(struct ht_streams *ss, struct ht_stream *st, const struct ht_row *row)
 {
 	if (__builtin_expect(st->loss.count != 0, 0))
 		ht_streams_settle_loss(ss, st, row->time_ticks);
 	ht_columns_put(&st->rows, row);
 	st->seq++;
-	st->calls += row->kind != HT_ROW_REALLOC_BEGIN;
-	ss->calls += row->kind != HT_ROW_REALLOC_BEGIN;
+	st->calls += (row->kind & HT_STREAMS_CALLS) != 0;
+	ss->calls += (row->kind & HT_STREAMS_CALLS) != 0;
 	if (row->kind <= HT_ROW_REALLOC_BEGIN)
 		st->call_ticks = st->last_ticks;
 	st->last_ticks = row->time_ticks;
