@@ -21,6 +21,7 @@
 
 #include "attach/allocators.h"
 #include "attach/mmapped.h"
+#include "attach/pieces.h"
 
 #define ARENAS_MOST 65536u
 #define HEAPS_MOST 65536u
@@ -36,6 +37,7 @@ struct heap_info {
 struct taking {
 	struct ht_census *c;
 	struct ht_peek peek;
+	struct ht_pages pages;
 	struct ht_waiting waiting;
 	struct ht_glibc_parameters parameters;
 	struct ht_glibc_arena *arena;
@@ -188,8 +190,13 @@ static void walk_main(struct taking *t)
 	enum ht_heap_end end;
 	uint64_t at;
 
-	if (a->flags & HT_GLIBC_NOT_CONTIGUOUS || !t->parameters.base) {
-		miss(t, HT_CENSUS_PARTIAL, "the main heap is in several pieces");
+	if (!t->parameters.base) {
+		miss(t, HT_CENSUS_BUSY, "the main heap has no beginning");
+		return;
+	}
+	if (a->flags & HT_GLIBC_NOT_CONTIGUOUS) {
+		if (!ht_pieces_walk(&t->c->chunks, &t->pages, &t->waiting, a, t->parameters.base) && !is_late(t))
+			miss(t, HT_CENSUS_BUSY, "the pieces of the main heap do not add up to what malloc says");
 		return;
 	}
 	if (h.end <= h.from || h.end - t->parameters.base != a->system_bytes) {
@@ -197,8 +204,10 @@ static void walk_main(struct taking *t)
 		return;
 	}
 	end = ht_chunks_walk(&t->c->chunks, &t->peek, &h, &t->waiting, &at);
-	while (end == HT_HEAP_FENCE && at + FENCE_BYTES < h.top)
+	while (end == HT_HEAP_FENCE && at + FENCE_BYTES < h.top) {
+		miss(t, HT_CENSUS_PARTIAL, "somebody else takes memory from the break, so that the main heap has gaps");
 		end = go_on_behind(t, &h, at, &at);
+	}
 	if (end != HT_HEAP_TOP && !is_late(t))
 		miss(t, HT_CENSUS_BUSY, "the main heap is broken at 0x%" PRIx64, at);
 }
@@ -274,7 +283,7 @@ static void walk_all(struct taking *t)
 		else
 			walk_main(t);
 	}
-	if (!ht_mmapped_find(&c->chunks, &t->peek, t->parameters.mapped_blocks, t->parameters.mapped_bytes) &&
+	if (!ht_mmapped_find(&c->chunks, &t->pages, t->parameters.mapped_blocks, t->parameters.mapped_bytes) &&
 	    !is_late(t))
 		miss(t, HT_CENSUS_BUSY, "other large blocks were found than malloc says");
 }
@@ -365,8 +374,11 @@ int ht_census_take(struct ht_census *c, const struct ht_census_thread *thread, s
 	ht_chunks_fini(&c->chunks);
 	c->verdict = HT_CENSUS_WHOLE;
 	c->arenas = 0;
-	if (!rc)
+	if (!rc) {
+		ht_pages_open(&t.pages, &t.peek);
 		rc = take(&t, thread, threads, err);
+		ht_pages_close(&t.pages);
+	}
 	ht_peek_fini(&t.peek);
 	ht_waiting_fini(&t.waiting);
 	free(t.arena);

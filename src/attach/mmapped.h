@@ -15,8 +15,9 @@
 #define HT_MMAPPED_H
 
 #include "attach/chunks.h"
+#include "attach/pages.h"
 
 /* Adds them; true: `blocks` of them with `bytes`, whole mappings, were found, no more and no less. */
-bool ht_mmapped_find(struct ht_chunks *c, struct ht_peek *peek, uint64_t blocks, uint64_t bytes);
+bool ht_mmapped_find(struct ht_chunks *c, const struct ht_pages *pages, uint64_t blocks, uint64_t bytes);
 
 #endif

@@ -13,6 +13,7 @@ import subprocess
 import sys
 
 census = os.environ["O"] + "/e2e/census"
+gaps = os.environ.get("HEAPS_BREAK") == "moved"  # strangers in the middle of the heap, who look like blocks
 program, arguments = sys.argv[1], sys.argv[2:]
 
 
@@ -78,7 +79,7 @@ _, runtime = expect_whole(target.pid)
 target.stdin.write("\n")
 target.stdin.flush()
 assert target.stdout.readline() == "ready\n"
-fact, block = expect_whole(target.pid)
+fact, block = take(target.pid) if gaps else expect_whole(target.pid)
 live = {}
 for line in open("confession"):
     at, size = line.split()
@@ -88,9 +89,12 @@ extra = [a for a in block if a not in live and a not in runtime]
 wrong = [a for a in live if a in block and not 0 <= block[a][0] - live[a] <= (48 if block[a][1] else (4 << 20) + 4096)]
 print(program, *arguments, "live", len(live), "of them mapped", sum(1 for a in live if block[a][1] == 0), "missing", len(missing),
       "extra", len(extra), "the runtime's", len(runtime), "caches", *fact["own"], "waiting", *fact["waiting"], "arenas", *fact["arenas"])
-assert not missing and not extra and not wrong, (missing[:5], extra[:5], wrong[:5])
+assert not missing and not wrong and (gaps or not extra), (missing[:5], extra[:5], wrong[:5])
 assert int(fact["waiting"][0]) > 50 and len(live) > 1000
-spoil(target.pid, sorted(live), block)
+if gaps:
+    assert fact["verdict"][0] == "partial" and "break," in fact["verdict"], fact
+else:
+    spoil(target.pid, sorted(live), block)
 target.stdin.write("\n")
 target.stdin.flush()
 assert target.wait() == 0

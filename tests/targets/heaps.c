@@ -7,6 +7,9 @@
  *   MIB (8) of blocks below the size that gets a mapping of its own: beyond 64, more than one heap for each arena
  *   blocks with mappings of their own: plain, aligned, grown and moved by realloc
  *
+ * and if HEAPS_BREAK is set, it disturbs the main heap meanwhile: "moved", by memory that it takes from the break itself, filled with what looks like
+ * chunks; "blocked", by a mapping in the way, after which malloc goes on elsewhere.
+ *
  * then FILE holds a line "ADDRESS SIZE" for each live block, and it prints "ready". The next line ends it. All bookkeeping is in mappings of its own.
  */
 #include <malloc.h>
@@ -91,6 +94,21 @@ static void fill_mapped(void)
 	keep(realloc(at, 41 << 20), 41 << 20);
 }
 
+/* malloc's next growth cannot join what it has. */
+static void disturb(const char *how)
+{
+	size_t bytes = 3 * 4096 + 100;
+	char *at = how ? sbrk(0) : NULL;
+
+	if (how && !strcmp(how, "moved")) {
+		at = sbrk((intptr_t)bytes);
+		for (size_t i = 0; i + 8 <= bytes; i += 8)
+			memcpy(at + i, &(uint64_t){ i % 16 ? 0x31 : 0 }, 8);
+	} else if (how && mmap(at, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != at) {
+		_exit(92);
+	}
+}
+
 static void *work(void *n)
 {
 	unsigned seed = (unsigned)(size_t)n;
@@ -151,6 +169,7 @@ int main(int argc, char **argv)
 	tell_and_wait("begun\n");
 	pthread_barrier_wait(&ready);
 	fill_small();
+	disturb(getenv("HEAPS_BREAK"));
 	fill_heaps(0);
 	fill_mapped();
 	pthread_barrier_wait(&ready);
