@@ -111,6 +111,6 @@ int ht_quantity_share(const char *word, uint64_t *ret, struct ht_err *err)
 
 	if (!read_decimal(word, "%", &percent) || percent > EXACT_MOST / HT_SHARE_WHOLE)
 		return ht_err_set(err, HT_EUSAGE, "%s: not a share; write a number with %%, as in 5%%", word);
-	*ret = (uint64_t)(percent * (HT_SHARE_WHOLE / 100) + 0.5);
+	*ret = (uint64_t)(percent * (HT_SHARE_WHOLE / 100.0) + 0.5);
 	return 0;
 }
