@@ -44,20 +44,14 @@ static void add_thread(struct ht_account *a, const struct ht_stream *s)
 	a->missing = a->missing > UINT64_MAX - s->missing ? UINT64_MAX : a->missing + s->missing;
 }
 
-int ht_account_take(struct ht_model *t, struct ht_account *ret, struct ht_err *err)
+int ht_account_close(struct ht_model *t, const struct ht_history *history, struct ht_account *ret, struct ht_err *err)
 {
-	struct ht_account a = { 0 };
+	struct ht_account a = { .history = *history };
 	const struct ht_damage *damage;
-	int rc;
 
 	a.thread = calloc(t->streams.count + 1, sizeof(*a.thread));
 	if (!a.thread)
 		return ht_err_set(err, HT_ESYSTEM, "out of memory for the accounts of %zu threads", t->streams.count);
-	rc = ht_replay_run(t, NULL, 0, &a.history, err);
-	if (rc) {
-		ht_account_fini(&a);
-		return rc;
-	}
 	a.damages = ht_model_damages(t, &damage);
 	for (size_t i = 0; i < t->streams.count; i++)
 		if (t->streams.at[i].is_chosen)
@@ -72,6 +66,14 @@ int ht_account_take(struct ht_model *t, struct ht_account *ret, struct ht_err *e
 		     !a.open && !a.losses && !a.history.violations;
 	*ret = a;
 	return 0;
+}
+
+int ht_account_take(struct ht_model *t, struct ht_account *ret, struct ht_err *err)
+{
+	struct ht_history history;
+	int rc = ht_replay_run(t, NULL, 0, &history, err);
+
+	return rc ? rc : ht_account_close(t, &history, ret, err);
 }
 
 void ht_account_fini(struct ht_account *a)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* account.h -- does the account close? every call that was entered, found again or explained
  *
- * Caller: show/verify.c.
+ * Callers: show/verify.c; show/verdict.c, which proves nothing by a trace that is not complete.
  *
  *   entered = recorded + counted_only + lost + in_flight       per thread and together; in_flight is 0 or 1 per thread
  *
@@ -37,6 +37,9 @@ struct ht_account {
 	struct ht_thread_account *thread; /* one for each chosen stream */
 	size_t threads;
 };
+
+/* Of a replay that was done already. */
+int ht_account_close(struct ht_model *t, const struct ht_history *history, struct ht_account *ret, struct ht_err *err);
 
 /* Replays the whole trace. */
 int ht_account_take(struct ht_model *t, struct ht_account *ret, struct ht_err *err);

@@ -11,13 +11,14 @@
  *       goes back, and the most of all steps is the peak
  *   V2  peak: the first moment with the most live bytes. A block that a realloc is moving counts until the realloc is over
  *   V3  a point without events repeats what was live before it
- *   V4  of several processes all count together, each block where it was made, until its process ends; those that end with
+ *   V4  a place is followed as the whole is: V1 and V3 hold for its share
+ *   V5  of several processes all count together, each block where it was made, until its process ends; those that end with
  *       the last event or later keep their blocks to the end
  */
 #ifndef HT_COURSE_H
 #define HT_COURSE_H
 
-#include "inspect/replay.h"
+#include "inspect/sites.h"
 
 struct ht_course_point {
 	uint64_t bytes, blocks; /* live when the step ends */
@@ -26,16 +27,30 @@ struct ht_course_point {
 	uint64_t allocated_bytes, released_bytes;
 };
 
+/* Places whose share is followed, too. */
+struct ht_course_parts {
+	struct ht_sites *sites; /* of the whole trace */
+	const uint32_t *part;   /* of each site: the number of its place, or `count` if it belongs to none of them */
+	uint32_t count;
+};
+
+/* What a place has live when a step ends, and the most within it. */
+struct ht_course_share {
+	uint64_t bytes, most_bytes;
+};
+
 struct ht_course {
 	struct ht_course_point *point;
 	size_t points;
 	uint64_t step_ns;
 	uint64_t peak_bytes, peak_blocks, peak_ns; /* peak_blocks: at that moment */
 	size_t peak_point;
-	bool has_peak; /* anything was ever live */
+	bool has_peak;                 /* anything was ever live */
+	struct ht_course_share *share; /* of place p in step i: share[p * points + i] */
 };
 
-int ht_course_take(struct ht_model *t, size_t points, struct ht_course *ret, struct ht_err *err);
+int ht_course_take(struct ht_model *t, size_t points, const struct ht_course_parts *parts, struct ht_course *ret,
+		   struct ht_err *err);
 void ht_course_fini(struct ht_course *c);
 
 #endif

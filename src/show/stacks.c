@@ -143,7 +143,7 @@ void ht_stacks_text(const struct ht_places *p, uint32_t node, size_t most)
 		beyond_main = f->function && !strcmp(f->function, "main");
 	}
 	if (more)
-		ht_outf("%*s... called from %zu frames more\n", INDENT, "", more);
+		ht_outf("%*s... called from %zu frame%s more\n", INDENT, "", more, more == 1 ? "" : "s");
 	if (ht_stacks_cut_word((enum ht_stack_cut)node) && !beyond_main)
 		ht_outf("%*s(cut here: %s)\n", INDENT, "", ht_stacks_cut_word((enum ht_stack_cut)node));
 }

@@ -265,15 +265,17 @@ static int open_side(const struct ht_verdict_ask *ask, const char *path, struct 
 	struct ht_err err;
 	int status = ht_subject_open(&s->subject, path, ask->process, ask->given, ask->naming, -1);
 
+	if (!status)
+		status = ht_subject_sum(&s->subject);
 	if (status)
 		return status;
-	if (ht_account_take(s->subject.model, &account, &err))
+	if (ht_account_close(s->subject.model, &s->subject.sum.sites.history, &account, &err))
 		return ht_complain(path, &err);
 	s->complete = account.complete;
 	ht_account_fini(&account);
 	if (!s->complete)
 		ht_warn(path, "the trace is not complete, so it proves no budget; `heaptap verify` says why");
-	return ht_subject_sum(&s->subject);
+	return 0;
 }
 
 static void warn_of_unseen(const struct ht_verdict_ask *ask, const struct ht_verdict *v, const struct ht_places *p)
