@@ -18,9 +18,10 @@
 #define DEPTH_MAX 4200 /* frames of the deepest stack, its function and its end */
 #define AHEAD 131072u  /* nodes; 4 MiB: what a program makes in the milliseconds between two looks */
 
-int ht_contexts_init(struct ht_contexts *c, struct ht_session *s, struct ht_trace *t, struct ht_err *err)
+int ht_contexts_init(struct ht_contexts *c, struct ht_session *s, struct ht_trace *t, struct ht_modules *m,
+		     struct ht_err *err)
 {
-	*c = (struct ht_contexts){ .session = s, .trace = t };
+	*c = (struct ht_contexts){ .session = s, .trace = t, .modules = m };
 	c->known = calloc(s->node_capacity, 1);
 	if (!c->known)
 		return ht_err_set(err, HT_ESYSTEM, "out of memory");
@@ -83,7 +84,7 @@ bool ht_contexts_learn(struct ht_contexts *c, uint32_t context)
 			return false;
 	if (chain[0].kind != HT_NODE_FUNCTION)
 		return false;
-	ht_modules_read(c->mappings->modules); /* T1 in trace.h */
+	ht_modules_read(c->modules); /* T1 in trace.h */
 	while (depth--) {
 		const struct ht_meta_context *m = &chain[depth];
 

@@ -17,13 +17,15 @@
 struct ht_contexts {
 	struct ht_session *session;
 	struct ht_trace *trace;
-	struct ht_mappings *
-		mappings; /* of the process whose events are taken; told of each new pc that no module of the loader's holds */
+	struct ht_modules *modules;
+	/* of the process whose events are taken, or NULL; told of each new pc that no module of the loader's holds */
+	struct ht_mappings *mappings;
 	uint8_t *known; /* of each node: 0, or enum ht_node_kind + 1 */
 	uint32_t limit; /* the channel's node_limit */
 };
 
-int ht_contexts_init(struct ht_contexts *c, struct ht_session *s, struct ht_trace *t, struct ht_err *err);
+int ht_contexts_init(struct ht_contexts *c, struct ht_session *s, struct ht_trace *t, struct ht_modules *m,
+		     struct ht_err *err);
 void ht_contexts_fini(struct ht_contexts *c);
 bool ht_contexts_learn(struct ht_contexts *c, uint32_t context);
 

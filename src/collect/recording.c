@@ -446,7 +446,7 @@ static int open_output(struct recording *r, struct ht_err *err)
 
 static int prepare_rings(struct recording *r, struct ht_err *err)
 {
-	int rc = ht_contexts_init(&r->contexts, &r->session, &r->trace, err);
+	int rc = ht_contexts_init(&r->contexts, &r->session, &r->trace, &r->modules, err);
 
 	if (!rc)
 		rc = ht_processes_init(&r->processes, &r->trace, &r->ticker, err);

@@ -377,6 +377,9 @@ static int copy_for(struct replay *r, struct ht_space *parent)
 	struct ht_space *child = &r->spaces.list.at[r->spaces.child.at[parent->child_next].space];
 
 	parent->child_next++;
+	if (ht_live_blocks(&child->live))
+		return 0; /* it was active before it was made: no history, and what it has is its own */
+	ht_live_fini(&child->live);
 	return ht_live_copy(&parent->live, &child->live) ? 0 : no_memory(r);
 }
 

@@ -43,6 +43,7 @@ struct play {
 	struct ht_ticker ticker;
 	struct ht_trace trace;
 	struct ht_processes processes;
+	struct ht_modules modules;
 	struct ht_contexts contexts;
 	struct ht_streams streams;
 	struct ht_images images;
@@ -214,6 +215,20 @@ static void write_image(struct play *p)
 	atomic_store(&p->session.channel->images, number);
 }
 
+static void write_module(struct play *p)
+{
+	struct ht_module *m = &p->session.modules[take(&p->in, 1) % p->session.module_count];
+
+	m->image = (uint32_t)take(&p->in, 1);
+	m->generation = (uint32_t)take(&p->in, 1);
+	m->start = take(&p->in, 6);
+	m->end = m->start + 4096 * take(&p->in, 1);
+	m->build_id_len = (uint32_t)take(&p->in, 1);
+	memset(m->path, 'm', sizeof(m->path));
+	atomic_store(&m->state, (uint32_t)take(&p->in, 1));
+	atomic_fetch_add(&p->session.channel->module_changes, 1);
+}
+
 /* 8 bytes anywhere in front of the segments. */
 static void scribble(struct play *p)
 {
@@ -238,6 +253,8 @@ static void drain_round(struct play *p)
 {
 	ht_images_read(&p->images);
 	ht_drain_round(&p->drain);
+	ht_modules_read(&p->modules);
+	ht_modules_refill(&p->modules);
 	ht_contexts_refill(&p->contexts);
 	ht_pool_refill(&p->pool);
 }
@@ -261,8 +278,10 @@ static void begin(struct play *p)
 			     &(struct ht_meta_session){ .clock = p->ticker.clock, .pid = (uint64_t)getpid() });
 	ht_trace_put_clock(&p->trace, &p->ticker.first);
 	ht_trace_flush(&p->trace);
-	must(ht_contexts_init(&p->contexts, &p->session, &p->trace, &err), &err);
+	must(ht_modules_init(&p->modules, &p->session, &p->trace, &err), &err);
+	must(ht_contexts_init(&p->contexts, &p->session, &p->trace, &p->modules, &err), &err);
 	must(ht_processes_init(&p->processes, &p->trace, &p->ticker, &err), &err);
+	p->processes.modules = &p->modules;
 	ht_processes_add(&p->processes, getpid(), NULL, p->ticker.first.ticks, p->ticker.first.ticks);
 	p->streams = (struct ht_streams){
 		.trace = &p->trace,
@@ -301,6 +320,7 @@ static void finish(struct play *p)
 	ht_drain_fini(&p->drain);
 	ht_gauge_fini(&p->gauge);
 	ht_contexts_fini(&p->contexts);
+	ht_modules_fini(&p->modules);
 	ht_images_fini(&p->images);
 	ht_processes_fini(&p->processes);
 	ht_trace_close(&p->trace);
@@ -316,10 +336,11 @@ static void reap(struct play *p)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static void (*const act[PLAY_COUNT])(struct play *) = {
-		[PLAY_CLAIM] = claim_slot,  [PLAY_EVENTS] = write_events, [PLAY_CELLS] = write_cells,
-		[PLAY_THREAD] = take_over,  [PLAY_LINK] = link_segment,   [PLAY_NODE] = write_node,
-		[PLAY_IMAGE] = write_image, [PLAY_ANY] = scribble,        [PLAY_SLOT] = scribble_slot,
-		[PLAY_ROUND] = drain_round, [PLAY_REAP] = reap,           [PLAY_FLUSH] = flush,
+		[PLAY_CLAIM] = claim_slot,   [PLAY_EVENTS] = write_events, [PLAY_CELLS] = write_cells,
+		[PLAY_THREAD] = take_over,   [PLAY_LINK] = link_segment,   [PLAY_NODE] = write_node,
+		[PLAY_IMAGE] = write_image,  [PLAY_MODULE] = write_module, [PLAY_ANY] = scribble,
+		[PLAY_SLOT] = scribble_slot, [PLAY_ROUND] = drain_round,   [PLAY_REAP] = reap,
+		[PLAY_FLUSH] = flush,
 	};
 	struct play p = { .in = { data, data + size } };
 

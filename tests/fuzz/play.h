@@ -15,6 +15,7 @@ enum play_act {
 	PLAY_LINK,   /* slot, segment; from 8 on the one that the pool gives */
 	PLAY_NODE,   /* number, kind, generation, pc 4 bytes, parent 2 bytes */
 	PLAY_IMAGE,  /* number, status, place in the name from which on it is filled */
+	PLAY_MODULE, /* place, image, generation, start 6 bytes, pages, length of the build id, state */
 	PLAY_ANY,    /* place 3 bytes, 8 bytes: anywhere in front of the segments */
 	PLAY_SLOT,   /* slot, place, 8 bytes */
 	/* the recorder */

@@ -82,17 +82,17 @@ static void add_beginning(struct trace *t)
 	ht_meta_put_clock(&t->payload, &(struct ht_meta_clock){ 1000, 5000, 1700000000000000000 });
 	ht_meta_put_clock(&t->payload, &(struct ht_meta_clock){ 901000, 305000, 1700000000000300000 });
 	add_meta(t, HT_BLOCK_CLOCK, 2);
-	ht_meta_put_image(&t->payload, &(struct ht_meta_image){ 1,
-								1000,
-								HT_IMAGE_STATE_RECORDED,
-								4711,
-								1,
-								1,
-								0,
-								0,
-								str("/bin/ls"),
-								str("/lib/libc.so.6"),
-								{ "ls\0-l\0", 6 } });
+	ht_meta_put_image(&t->payload, &(struct ht_meta_image){
+					       .image = 1,
+					       .ticks = 1000,
+					       .status = HT_IMAGE_STATE_RECORDED,
+					       .pid = 4711,
+					       .glibc = 1,
+					       .process = 1,
+					       .exe = str("/bin/ls"),
+					       .allocator = str("/lib/libc.so.6"),
+					       .command = { "ls\0-l\0", 6 },
+				       });
 	add_meta(t, HT_BLOCK_IMAGE, 1);
 	ht_meta_put_module(&t->payload,
 			   &(struct ht_meta_module){
