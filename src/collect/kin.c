@@ -94,7 +94,7 @@ static void executed(struct ht_kin *k, pid_t pid, uint64_t ticks)
 	if (!p)
 		return;
 	ht_images_executed(k->images, p, ticks);
-	ht_processes_describe(k->processes, p);
+	ht_processes_executed(k->processes, p, ticks);
 }
 
 static void exited(struct ht_kin *k, pid_t pid, bool leader, uint64_t ticks, int status)

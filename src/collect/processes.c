@@ -163,6 +163,15 @@ bool ht_processes_describe(struct ht_processes *ps, struct ht_process *p)
 	return true;
 }
 
+void ht_processes_executed(struct ht_processes *ps, struct ht_process *p, uint64_t ticks)
+{
+	if (p->image_ticks < ticks) {
+		p->comm[0] = 0;
+		p->command.len = 0;
+	}
+	ht_processes_describe(ps, p);
+}
+
 struct ht_process *ht_processes_add(struct ht_processes *ps, pid_t pid, const struct ht_process *parent,
 				    uint64_t start_ticks, uint64_t joined_ticks)
 {

@@ -76,6 +76,9 @@ struct ht_process *ht_processes_get(const struct ht_processes *ps, uint32_t numb
 
 /* Reads comm and command line; false if the process is not there any more to be asked. */
 bool ht_processes_describe(struct ht_processes *ps, struct ht_process *p);
+
+/* The same after an exec: what it was called before is no answer, unless its new image has said so already. */
+void ht_processes_executed(struct ht_processes *ps, struct ht_process *p, uint64_t ticks);
 void ht_processes_put(struct ht_processes *ps, const struct ht_process *p);
 
 /* It ended, `wait_status` as from waitpid; -1: how is not known. */
