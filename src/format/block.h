@@ -9,6 +9,7 @@
 #ifndef HT_BLOCK_H
 #define HT_BLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "format/layout.h"
@@ -28,6 +29,12 @@ struct ht_block {
 	uint32_t plain_bytes;
 	uint64_t payload_sum;
 };
+
+/* A kind whose payload docs/trace-format.md describes. */
+static inline bool ht_block_is_known(uint32_t kind)
+{
+	return (kind && kind <= HT_BLOCK_CHECKPOINT) || kind == HT_BLOCK_PROCESS;
+}
 
 /* Keeps a compression context between blocks. */
 struct ht_sealer;

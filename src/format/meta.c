@@ -8,7 +8,7 @@
  *   struct   uint64_t .......uint64_t | struct ht_str| struct ht_str
  *
  * So one put and one get serve all kinds, given the record's size and how many of its fields are strings. The number of
- * a context is the only field that is stored as a difference.
+ * a context and the address of a live block are stored as differences.
  *
  * Always true: a get that fails leaves the cursor and the result as they were. What the numbers mean is the reader's
  * business; that they may say anything at all, too.
@@ -16,6 +16,8 @@
 #include "format/meta.h"
 
 #include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
 
 enum { SESSION_STRINGS = 3, IMAGE_STRINGS = 4, PROCESS_STRINGS = 2, MODULE_STRINGS = 2, THREAD_STRINGS = 1 };
 #define NUMBERS_MAX 9
@@ -98,6 +100,15 @@ void ht_meta_put_context(struct ht_buf *b, const struct ht_meta_context *m, uint
 	*previous = m->context;
 }
 
+void ht_meta_put_live(struct ht_buf *b, const struct ht_meta_live *m, uint64_t *previous)
+{
+	struct ht_meta_live stored = *m;
+
+	stored.address = ht_zigzag((int64_t)(m->address - *previous));
+	*previous = m->address;
+	put(b, &stored, sizeof(stored), 0);
+}
+
 void ht_meta_put_clock(struct ht_buf *b, const struct ht_meta_clock *m)
 {
 	put(b, m, sizeof(*m), 0);
@@ -139,6 +150,55 @@ void ht_meta_put_index(struct ht_buf *b, const struct ht_meta_index_entry *e, si
 	ht_buf_bytes(b, HT_INDEX_TAIL, HT_BLOCK_ALIGN);
 }
 
+static int get_index(struct ht_cursor c, struct ht_meta_index_entry *entry, uint64_t count, struct ht_err *err)
+{
+	uint64_t at = 0;
+	int rc = 0;
+
+	for (uint64_t i = 0; !rc && i < count; i++) {
+		rc = get(&c, &entry[i], sizeof(entry[i]), 0, err);
+		if (rc)
+			break;
+		at += entry[i].offset * HT_BLOCK_ALIGN;
+		entry[i].offset = at;
+	}
+	return rc;
+}
+
+int ht_meta_get_index(struct ht_cursor c, struct ht_meta_index_entry **ret, size_t *ret_count, uint64_t *ret_offset,
+		      struct ht_err *err)
+{
+	size_t tail = sizeof(uint64_t) + HT_BLOCK_ALIGN;
+	struct ht_meta_index_entry *entry;
+	uint64_t count, offset;
+	int rc;
+
+	if (ht_cursor_left(&c) < tail || ht_cursor_left(&c) % HT_BLOCK_ALIGN ||
+	    memcmp(c.end - HT_BLOCK_ALIGN, HT_INDEX_TAIL, HT_BLOCK_ALIGN) != 0)
+		return ht_err_set(err, HT_EDAMAGED, "byte %" PRIu64 ": the index has no tail", ht_cursor_at(&c));
+	memcpy(&offset, c.end - tail, sizeof(offset));
+	c.end -= tail;
+	rc = ht_cursor_varint(&c, &count, err);
+	if (rc)
+		return rc;
+	if (count > ht_cursor_left(&c) / 6)
+		return ht_err_set(err, HT_EDAMAGED,
+				  "byte %" PRIu64 ": the index says %" PRIu64 " blocks, and ends before",
+				  ht_cursor_at(&c), count);
+	entry = calloc(count + 1, sizeof(*entry));
+	if (!entry)
+		return ht_err_set(err, HT_ESYSTEM, "out of memory for an index of %" PRIu64 " blocks", count);
+	rc = get_index(c, entry, count, err);
+	if (rc) {
+		free(entry);
+		return rc;
+	}
+	*ret = entry;
+	*ret_count = count;
+	*ret_offset = offset;
+	return 0;
+}
+
 int ht_meta_get_session(struct ht_cursor *c, struct ht_meta_session *ret, struct ht_err *err)
 {
 	return get(c, ret, sizeof(*ret), SESSION_STRINGS, err);
@@ -173,6 +233,19 @@ int ht_meta_get_context(struct ht_cursor *c, struct ht_meta_context *ret, uint64
 		return rc;
 	m.context = *previous + (uint64_t)ht_unzigzag(m.context);
 	*previous = m.context;
+	*ret = m;
+	return 0;
+}
+
+int ht_meta_get_live(struct ht_cursor *c, struct ht_meta_live *ret, uint64_t *previous, struct ht_err *err)
+{
+	struct ht_meta_live m;
+	int rc = get(c, &m, sizeof(m), 0, err);
+
+	if (rc)
+		return rc;
+	m.address = *previous + (uint64_t)ht_unzigzag(m.address);
+	*previous = m.address;
 	*ret = m;
 	return 0;
 }

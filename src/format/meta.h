@@ -58,6 +58,10 @@ struct ht_meta_end {
 	uint64_t ticks, reason, status, forked_children, contexts_cut, damaged_streams, events, unheard;
 };
 
+struct ht_meta_live {                                                        /* a live block of a checkpoint */
+	uint64_t image, address, size, age_ticks, born_seq, stream, context; /* address as context above */
+};
+
 struct ht_meta_index_entry {
 	uint64_t offset, kind, stream, rows, first_time_ticks, last_time_ticks;
 };
@@ -71,6 +75,7 @@ void ht_meta_put_context(struct ht_buf *b, const struct ht_meta_context *m, uint
 void ht_meta_put_clock(struct ht_buf *b, const struct ht_meta_clock *m);
 void ht_meta_put_loss(struct ht_buf *b, const struct ht_meta_loss *m);
 void ht_meta_put_account(struct ht_buf *b, const struct ht_meta_account *m);
+void ht_meta_put_live(struct ht_buf *b, const struct ht_meta_live *m, uint64_t *previous);
 void ht_meta_put_end(struct ht_buf *b, const struct ht_meta_end *m);
 /* The whole INDEX payload, padding and tail included; offset is the INDEX block's own. */
 void ht_meta_put_index(struct ht_buf *b, const struct ht_meta_index_entry *e, size_t count, uint64_t offset);
@@ -84,7 +89,12 @@ int ht_meta_get_context(struct ht_cursor *c, struct ht_meta_context *ret, uint64
 int ht_meta_get_clock(struct ht_cursor *c, struct ht_meta_clock *ret, struct ht_err *err);
 int ht_meta_get_loss(struct ht_cursor *c, struct ht_meta_loss *ret, struct ht_err *err);
 int ht_meta_get_account(struct ht_cursor *c, struct ht_meta_account *ret, struct ht_err *err);
+int ht_meta_get_live(struct ht_cursor *c, struct ht_meta_live *ret, uint64_t *previous, struct ht_err *err);
 int ht_meta_get_end(struct ht_cursor *c, struct ht_meta_end *ret, struct ht_err *err);
+
+/* The entries of an INDEX payload, in malloc's memory; HT_EDAMAGED, HT_ESYSTEM. *ret_offset: where it says it stands. */
+int ht_meta_get_index(struct ht_cursor c, struct ht_meta_index_entry **ret, size_t *ret_count, uint64_t *ret_offset,
+		      struct ht_err *err);
 
 /* "malloc", "new[]", ...; "?" for a number out of range. */
 const char *ht_function_name(uint64_t function);

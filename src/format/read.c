@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "format/block.h"
+#include "format/meta.h"
 #include "util/numbers.h"
 
 #define WINDOW_BYTES (32u << 10)
@@ -193,6 +194,7 @@ static int remember(struct ht_reader *r, uint64_t offset, const struct ht_block 
 		.number = b->number,
 		.first_seq = b->first_seq,
 		.first_time_ticks = b->first_time_ticks,
+		.last_time_ticks = b->last_time_ticks,
 		.kind = b->kind,
 		.stream = b->stream,
 		.rows = b->rows,
@@ -234,6 +236,20 @@ static int scan(struct ht_reader *r, struct ht_err *err)
 
 /* ---- opening ----------------------------------------------------------------------------------------------- */
 
+static int make_room(struct ht_reader *r, size_t bytes, struct ht_err *err)
+{
+	uint8_t *more;
+
+	if (r->stored_cap >= bytes)
+		return 0;
+	more = realloc(r->stored, bytes);
+	if (!more)
+		return ht_err_sys(err, "no memory for a block of %zu bytes", bytes);
+	r->stored = more;
+	r->stored_cap = bytes;
+	return 0;
+}
+
 /* O_NONBLOCK: opening a FIFO must not wait for a writer. */
 static int open_file(struct ht_reader *r, const char *path, struct ht_err *err)
 {
@@ -274,6 +290,107 @@ int ht_reader_open(const char *path, struct ht_reader **ret, struct ht_err *err)
 	return 0;
 }
 
+/* Where the index is: what the last 16 bytes say, if an INDEX block that ends with the file stands there. */
+static int find_index(struct ht_reader *r, struct ht_block *ret, uint64_t *ret_offset, struct ht_err *err)
+{
+	uint8_t tail[sizeof(uint64_t) + HT_BLOCK_ALIGN], header[HT_BLOCK_HEADER_BYTES];
+	size_t got = 0;
+	int rc = r->bytes < sizeof(tail) ? 0 : read_at(r->fd, r->bytes - sizeof(tail), tail, sizeof(tail), &got, err);
+
+	if (rc)
+		return rc;
+	if (got < sizeof(tail) || memcmp(tail + sizeof(uint64_t), HT_INDEX_TAIL, HT_BLOCK_ALIGN) != 0)
+		return ht_err_set(err, HT_EDAMAGED, "no index at the end");
+	memcpy(ret_offset, tail, sizeof(*ret_offset));
+	rc = *ret_offset >= r->bytes ? 0 : read_at(r->fd, *ret_offset, header, sizeof(header), &got, err);
+	if (rc)
+		return rc;
+	if (*ret_offset >= r->bytes || got < sizeof(header) || ht_block_parse(header, ret, err) ||
+	    ret->kind != HT_BLOCK_INDEX || *ret_offset + ht_block_span(ret) != r->bytes)
+		return ht_err_set(err, HT_EDAMAGED, "the end of the file is no index");
+	return 0;
+}
+
+/* The index lists all blocks from the first byte to itself, so their numbers and lengths follow. */
+static int trust_index(struct ht_reader *r, const struct ht_meta_index_entry *e, size_t count, uint64_t index,
+		       struct ht_err *err)
+{
+	uint64_t end = 0;
+
+	r->block = calloc(count + 1, sizeof(*r->block));
+	if (!r->block)
+		return ht_err_sys(err, "no memory for %zu blocks", count);
+	for (size_t i = 0; i < count; i++) {
+		uint64_t next = i + 1 < count ? e[i + 1].offset : index;
+
+		if (e[i].offset != end || next <= e[i].offset || next > index ||
+		    next - e[i].offset < HT_BLOCK_HEADER_BYTES ||
+		    next - e[i].offset > HT_BLOCK_HEADER_BYTES + HT_BLOCK_PAYLOAD_MAX + HT_BLOCK_ALIGN ||
+		    e[i].kind > UINT16_MAX || e[i].stream > UINT32_MAX || e[i].rows > UINT32_MAX)
+			return ht_err_set(err, HT_EDAMAGED, "the index does not fit the file");
+		r->block[r->blocks++] = (struct ht_block_at){
+			.offset = e[i].offset,
+			.number = i,
+			.first_time_ticks = e[i].first_time_ticks,
+			.last_time_ticks = e[i].last_time_ticks,
+			.kind = (uint32_t)e[i].kind,
+			.stream = (uint32_t)e[i].stream,
+			.rows = (uint32_t)e[i].rows,
+			.stored_bytes = (uint32_t)(next - e[i].offset - HT_BLOCK_HEADER_BYTES),
+			.is_hearsay = true,
+		};
+		end = next;
+	}
+	r->begins_right = true;
+	return end == index ? 0 : ht_err_set(err, HT_EDAMAGED, "the index does not fit the file");
+}
+
+static int read_index(struct ht_reader *r, struct ht_err *err)
+{
+	struct ht_meta_index_entry *entry = NULL;
+	struct ht_block b;
+	struct ht_cursor payload;
+	uint64_t offset = 0, said;
+	size_t count, got;
+	int rc = find_index(r, &b, &offset, err);
+
+	if (!rc)
+		rc = make_room(r, b.stored_bytes, err);
+	if (!rc)
+		rc = read_at(r->fd, offset + HT_BLOCK_HEADER_BYTES, r->stored, b.stored_bytes, &got, err);
+	if (!rc && got < b.stored_bytes)
+		rc = ht_err_set(err, HT_EDAMAGED, "the end of the file is no index");
+	if (!rc)
+		rc = ht_opener_open(r->opener, &b, r->stored, offset, &payload, err);
+	if (!rc)
+		rc = ht_meta_get_index(payload, &entry, &count, &said, err);
+	r->session = rc ? 0 : b.session;
+	if (!rc)
+		rc = trust_index(r, entry, count, offset, err);
+	free(entry);
+	return rc;
+}
+
+int ht_reader_open_indexed(const char *path, struct ht_reader **ret, struct ht_err *err)
+{
+	struct ht_reader *r = calloc(1, sizeof(*r));
+	int rc;
+
+	if (!r)
+		return ht_err_sys(err, "no memory");
+	rc = open_file(r, path, err);
+	if (!rc)
+		rc = ht_opener_create(&r->opener, err);
+	if (!rc)
+		rc = read_index(r, err);
+	if (rc) {
+		ht_reader_close(r);
+		return rc;
+	}
+	*ret = r;
+	return 0;
+}
+
 void ht_reader_close(struct ht_reader *r)
 {
 	if (!r)
@@ -285,6 +402,11 @@ void ht_reader_close(struct ht_reader *r)
 	free(r->block);
 	free(r->stored);
 	free(r);
+}
+
+uint64_t ht_reader_session(const struct ht_reader *r)
+{
+	return r->session;
 }
 
 uint64_t ht_reader_file_bytes(const struct ht_reader *r)
@@ -323,39 +445,45 @@ void ht_reader_note(struct ht_reader *r, size_t i, const char *says)
 	note(r, r->block[i].offset, says);
 }
 
-static int make_room(struct ht_reader *r, size_t bytes, struct ht_err *err)
-{
-	uint8_t *more;
-
-	if (r->stored_cap >= bytes)
-		return 0;
-	more = realloc(r->stored, bytes);
-	if (!more)
-		return ht_err_sys(err, "no memory for a block of %zu bytes", bytes);
-	r->stored = more;
-	r->stored_cap = bytes;
-	return 0;
-}
-
 static bool one_record(uint32_t kind)
 {
 	return kind == HT_BLOCK_SESSION || kind == HT_BLOCK_END || kind == HT_BLOCK_INDEX;
 }
 
+/* What the index said of it is so. */
+static int check_hearsay(struct ht_reader *r, struct ht_block_at *at, const struct ht_block *b, struct ht_err *err)
+{
+	uint64_t span = (HT_BLOCK_HEADER_BYTES + (uint64_t)at->stored_bytes + HT_BLOCK_ALIGN - 1) / HT_BLOCK_ALIGN;
+
+	if (b->session != r->session || b->number != at->number || b->kind != at->kind || b->stream != at->stream ||
+	    b->rows != at->rows || b->first_time_ticks != at->first_time_ticks ||
+	    b->last_time_ticks != at->last_time_ticks || ht_block_span(b) != span * HT_BLOCK_ALIGN)
+		return ht_err_set(err, HT_EDAMAGED, "block at byte %" PRIu64 " is not what the index says", at->offset);
+	at->stored_bytes = b->stored_bytes;
+	at->first_seq = b->first_seq;
+	at->is_hearsay = false;
+	return 0;
+}
+
 /* The header once more, and whether it is still the one that scan() saw. */
-static int check_header(struct ht_reader *r, const struct ht_block_at *at, struct ht_block *ret, struct ht_err *err)
+static int check_header(struct ht_reader *r, struct ht_block_at *at, struct ht_block *ret, struct ht_err *err)
 {
 	int rc = ht_block_parse(r->stored, ret, err);
 
 	if (rc)
 		return rc;
+	if (at->is_hearsay) {
+		rc = check_hearsay(r, at, ret, err);
+		if (rc)
+			return rc;
+	}
 	if (ret->number != at->number || ret->kind != at->kind || ret->stored_bytes != at->stored_bytes)
 		return ht_err_set(err, HT_EDAMAGED, "block at byte %" PRIu64 " changed while it was read", at->offset);
 	if (one_record(ret->kind) && ret->rows != 1)
 		return ht_err_set(err, HT_EDAMAGED,
 				  "block at byte %" PRIu64 " says %" PRIu32 " records, exactly 1 is allowed",
 				  at->offset, ret->rows);
-	if (!ret->kind || (ret->kind > HT_BLOCK_INDEX && ret->kind != HT_BLOCK_PROCESS)) {
+	if (!ht_block_is_known(ret->kind)) {
 		ret->flags &= ~HT_BLOCK_ZSTD;
 		ret->plain_bytes = ret->stored_bytes;
 	}
@@ -364,7 +492,7 @@ static int check_header(struct ht_reader *r, const struct ht_block_at *at, struc
 
 int ht_reader_payload(struct ht_reader *r, size_t i, struct ht_cursor *ret, struct ht_err *err)
 {
-	const struct ht_block_at *at = &r->block[i];
+	struct ht_block_at *at = &r->block[i];
 	size_t want = HT_BLOCK_HEADER_BYTES + (size_t)at->stored_bytes, got;
 	struct ht_block b;
 	int rc;

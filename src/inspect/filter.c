@@ -86,8 +86,11 @@ int ht_filter_set(struct ht_filter *f, enum ht_filter_word w, const char *word, 
 		rc = ht_quantity_ns(word, &f->from_ns, err);
 		break;
 	case HT_FILTER_TO:
+		rc = ht_quantity_ns(word, &f->to_ns, err);
+		break;
 	case HT_FILTER_AT:
 		rc = ht_quantity_ns(word, &f->to_ns, err);
+		f->from_ns = f->to_ns;
 		break;
 	default:
 		break;
@@ -150,6 +153,7 @@ static int bind_window(struct ht_filter *f, struct ht_err *err)
 {
 	struct ht_clock *c = &f->model->clock;
 	uint64_t last = f->model->last_ticks, end_ns;
+	bool is_at = f->word[HT_FILTER_AT];
 
 	if (f->model->has_end && f->model->end.ticks > last)
 		last = f->model->end.ticks;
@@ -158,12 +162,9 @@ static int bind_window(struct ht_filter *f, struct ht_err *err)
 		return ht_err_set(err, HT_EUSAGE, "--from=%s is after --to=%s: nothing lies between",
 				  f->word[HT_FILTER_FROM], f->word[HT_FILTER_TO]);
 	if (f->from_ns > end_ns)
-		return ht_err_set(err, HT_EUSAGE, "--from=%s: the recording ends at %.6f s", f->word[HT_FILTER_FROM],
-				  (double)end_ns / 1e9);
-	if (f->word[HT_FILTER_AT] && f->to_ns > end_ns)
-		return ht_err_set(err, HT_EUSAGE, "--at=%s: the recording ends at %.6f s", f->word[HT_FILTER_AT],
-				  (double)end_ns / 1e9);
-	if (f->word[HT_FILTER_FROM])
+		return ht_err_set(err, HT_EUSAGE, "--%s=%s: the recording ends at %.6f s", is_at ? "at" : "from",
+				  f->word[is_at ? HT_FILTER_AT : HT_FILTER_FROM], (double)end_ns / 1e9);
+	if (f->from_ns)
 		f->from_ticks = ht_clock_ticks_at(c, f->from_ns);
 	if (f->to_ns < end_ns)
 		f->to_ticks = ht_clock_ticks_at(c, f->to_ns + 1) - 1;

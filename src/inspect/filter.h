@@ -7,7 +7,8 @@
  *
  *   of a block   thread that made it, size, stack, module that asked          known when it is born
  *                lifetime                                                     known when it ends
- *   of time      [from, to], both ends included                              before ──┤ inside ├── after
+ *   of time      [from, to], both ends included; at: [at, at]
+ *                                            before ──┤ inside ├── after
  *
  * A restricted answer is that of a program that made only the blocks that pass.
  *

@@ -10,7 +10,7 @@
  *   size         class of the blocks            }
  *   allocator-function    malloc, calloc, new, ...
  *
- * Always true: every site is in one group; groups stand in the order in which their first sites were met
+ * Always true: every site is in one group; groups stand in the order of their first sites
  */
 #ifndef HT_GROUPS_H
 #define HT_GROUPS_H

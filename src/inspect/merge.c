@@ -7,7 +7,7 @@
  *   top     opened if it is not; if its time was not the header's, it sinks and another one is at the top
  *
  * The blocks were all decoded once when the trace was opened. One that cannot be decoded now was changed since, by
- * somebody else: that is no damage of the trace but the end of this reading.
+ * somebody else: that is no damage of the trace but the end of this reading. Of a part of a trace (extent.h) they were not.
  */
 #include "inspect/merge.h"
 
@@ -22,9 +22,11 @@ static int no_memory(struct ht_err *err)
 
 /* ---- blocks ------------------------------------------------------------------------------------------------ */
 
-static int changed(int rc, struct ht_err *err)
+static int changed(const struct ht_model *t, int rc, struct ht_err *err)
 {
-	return rc < 0 && rc != HT_ESYSTEM ? ht_err_set(err, HT_ESYSTEM, "the file changed while it was read") : rc;
+	return rc < 0 && rc != HT_ESYSTEM && !t->is_part
+		       ? ht_err_set(err, HT_ESYSTEM, "the file changed while it was read")
+		       : rc;
 }
 
 static int unpack(struct ht_model *t, const struct ht_event_block *e, struct ht_unpacked *u, struct ht_err *err)
@@ -34,7 +36,7 @@ static int unpack(struct ht_model *t, const struct ht_event_block *e, struct ht_
 	int rc = ht_reader_payload(t->reader, e->block, &payload, err);
 
 	if (rc)
-		return changed(rc, err);
+		return changed(t, rc, err);
 	len = ht_cursor_left(&payload);
 	if (u->cap < len) {
 		free(u->plain);
@@ -46,7 +48,13 @@ static int unpack(struct ht_model *t, const struct ht_event_block *e, struct ht_
 	}
 	memcpy(u->plain, payload.at, len);
 	payload = ht_cursor_of(u->plain, len, payload.base);
-	return changed(ht_column_reader_init(&u->rows, payload, e->rows, e->first_time_ticks, err), err);
+	return changed(t, ht_column_reader_init(&u->rows, payload, e->rows, e->first_time_ticks, err), err);
+}
+
+/* Of a block that was unpacked: only then its header is known for sure. */
+static uint64_t first_seq_of(const struct ht_model *t, const struct ht_event_block *e)
+{
+	return ht_reader_block(t->reader, e->block)->first_seq;
 }
 
 static const struct ht_event_block *event_block(const struct ht_merge *m, const struct ht_lane *l, size_t i)
@@ -64,9 +72,14 @@ static int open_block(struct ht_merge *m, struct ht_lane *l, struct ht_err *err)
 		return rc;
 	l->next_block++;
 	l->is_open = true;
-	l->seq = e->first_seq;
-	rc = ht_column_reader_next(&l->unpacked.rows, &l->row, err);
-	return rc > 0 ? 0 : changed(rc ? rc : HT_EDAMAGED, err);
+	l->seq = first_seq_of(m->model, e);
+	while ((rc = ht_column_reader_next(&l->unpacked.rows, &l->row, err)) > 0) {
+		if (!m->model->start_ticks || l->row.time_ticks > m->model->start_ticks)
+			return 0;
+		l->any = true; /* replayed into the checkpoint */
+		l->last_seq = l->seq++;
+	}
+	return changed(m->model, rc ? rc : HT_EDAMAGED, err);
 }
 
 /* ---- the heap ---------------------------------------------------------------------------------------------- */
@@ -159,9 +172,15 @@ static int open_lane(struct ht_merge *m, size_t lane, struct ht_lane **ret, stru
 		l->stream = m->stream[lane];
 	}
 	if (!l->is_open) {
+		bool is_first = !l->next_block;
+
 		rc = open_block(m, l, err);
 		if (rc)
 			return rc;
+		if (is_first && m->model->start_ticks && !l->any && l->seq) {
+			l->any = true; /* the block before ended in time */
+			l->last_seq = l->seq - 1;
+		}
 	}
 	*ret = l;
 	return 0;
@@ -178,7 +197,7 @@ int ht_merge_next(struct ht_merge *m, struct ht_lane **ret, struct ht_err *err)
 			sink(m, 0);
 		m->done = false;
 	}
-	while (m->turns) {
+	while (m->turns && m->heap[0].time_ticks <= m->model->until_ticks) {
 		rc = open_lane(m, m->heap[0].lane, ret, err);
 		if (rc)
 			return rc;
@@ -197,7 +216,7 @@ int ht_merge_step(struct ht_merge *m, struct ht_err *err)
 	int rc = ht_column_reader_next(&l->unpacked.rows, &l->row, err);
 
 	if (rc < 0)
-		return changed(rc, err);
+		return changed(m->model, rc, err);
 	if (rc) {
 		l->seq++;
 		m->heap[0].time_ticks = l->row.time_ticks;
@@ -273,13 +292,13 @@ static int search_lane(struct search *s, struct ht_lane *l, struct ht_err *err)
 		if (rc)
 			break;
 		rows = own.rows;
-		seq = e->first_seq;
+		seq = first_seq_of(s->merge->model, e);
 		rc = ht_column_reader_next(&rows, &row, err);
 		if (rc < 0)
 			break;
 	}
 	free(own.plain);
-	return rc < 0 ? changed(rc, err) : 0;
+	return rc < 0 ? changed(s->merge->model, rc, err) : 0;
 }
 
 /* Only turns that may come in time: below a late turn of the heap all are later. */

@@ -9,7 +9,8 @@
  *
  * Always true:
  *   M1  rows of one stream come by sequence, whatever their times say; streams by time, equal times by stream number
- *   M2  a stream costs 32 bytes, and a lane and a plain block only from its first row to its last: not more at a time than
+ *   M2  rows up to the model's start_ticks do not come, nor those after its until_ticks
+ *   M3  a stream costs 32 bytes, and a lane and a plain block only from its first row to its last: not more at a time than
  *       the recorder held back, as rows that overlap in time were waiting there together
  *
  * A lane is where a stream stands. Replay keeps its own notes about the stream in it.

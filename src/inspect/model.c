@@ -16,6 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/block.h"
+#include "inspect/extent.h"
+#include "inspect/gaps.h"
+
 #define CALL_ROWS                                                                                                      \
 	(1u << HT_ROW_ALLOC | 1u << HT_ROW_ALLOC_FAILED | 1u << HT_ROW_FREE | 1u << HT_ROW_REALLOC_END |               \
 	 1u << HT_ROW_REALLOC_FREED | 1u << HT_ROW_REALLOC_FAILED)
@@ -215,21 +219,15 @@ static int take_end(struct load *l, struct ht_cursor *c, struct ht_err *err)
 	return 0;
 }
 
-/* Only to see that it parses (section 5.10): nothing here needs it. */
+/* Only to see that it parses (section 5.10): whoever scans the file does not need it. */
 static int check_index(struct ht_cursor c, struct ht_err *err)
 {
-	size_t tail = strlen(HT_INDEX_TAIL);
-	uint64_t count, value;
-	int rc;
+	struct ht_meta_index_entry *entry = NULL;
+	uint64_t offset;
+	size_t count;
+	int rc = ht_meta_get_index(c, &entry, &count, &offset, err);
 
-	if (ht_cursor_left(&c) < tail + sizeof(uint64_t) || ht_cursor_left(&c) % HT_BLOCK_ALIGN ||
-	    memcmp(c.end - tail, HT_INDEX_TAIL, tail) != 0)
-		return ht_err_set(err, HT_EDAMAGED, "byte %" PRIu64 ": the index has no tail", ht_cursor_at(&c));
-	c.end -= tail + sizeof(uint64_t);
-	rc = ht_cursor_varint(&c, &count, err);
-	while (!rc && count--)
-		for (int field = 0; !rc && field < 6; field++)
-			rc = ht_cursor_varint(&c, &value, err);
+	free(entry);
 	return rc;
 }
 
@@ -317,15 +315,20 @@ static int take_block(struct load *l, size_t i, struct ht_err *err)
 	struct ht_model *t = l->model;
 	const struct ht_block_at *b = ht_reader_block(t->reader, i);
 	struct ht_cursor payload;
-	int rc = ht_reader_payload(t->reader, i, &payload, err);
+	int rc;
 
+	if (b->is_hearsay && b->kind == HT_BLOCK_EVENTS)
+		return b->rows ? ht_extent_note_events(t, i, err) : 0;
+	rc = ht_reader_payload(t->reader, i, &payload, err);
 	if (rc)
 		return rc == HT_EDAMAGED ? 0 : rc;
 	if (b->kind == HT_BLOCK_EVENTS)
 		rc = take_events(l, i, payload, err);
 	else if (b->kind == HT_BLOCK_INDEX)
 		rc = check_index(payload, err);
-	else if ((b->kind && b->kind < HT_BLOCK_INDEX) || b->kind == HT_BLOCK_PROCESS)
+	else if (b->kind == HT_BLOCK_CHECKPOINT)
+		rc = ht_extent_take_checkpoint(t, b, payload, err);
+	else if (ht_block_is_known(b->kind))
 		rc = take_records(l, b, payload, err);
 	if (rc == HT_EDAMAGED) {
 		ht_reader_note(t->reader, i, err->text);
@@ -495,36 +498,6 @@ static void name_forked_images(struct ht_model *t)
 	}
 }
 
-static uint64_t add_up(uint64_t a, uint64_t b)
-{
-	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
-}
-
-/* Merges rows and losses by sequence, and adds up what is between them. */
-static uint64_t missing_of(const struct ht_model *t, const struct ht_stream *s)
-{
-	size_t e = s->event_from, e_end = e + s->event_count, l = s->loss_from, l_end = l + s->loss_count;
-	uint64_t missing = 0, reached = 0;
-
-	while (e < e_end || l < l_end) {
-		const struct ht_event_block *rows = e < e_end ? &t->event_blocks.at[e] : NULL;
-		const struct ht_meta_loss *loss = l < l_end ? &t->losses.at[l] : NULL;
-		bool rows_first = !loss || (rows && rows->first_seq < loss->first_seq);
-		uint64_t first = rows_first ? rows->first_seq : loss->first_seq;
-		uint64_t behind = add_up(first, rows_first ? rows->rows : loss->count);
-
-		if (first > reached)
-			missing = add_up(missing, first - reached);
-		if (behind > reached)
-			reached = behind;
-		if (rows_first)
-			e++;
-		else
-			l++;
-	}
-	return missing;
-}
-
 static void count_rows(struct ht_stream *s, const struct ht_event_block *b)
 {
 	for (int kind = HT_ROW_ALLOC; kind <= HT_ROW_EXISTING; kind++) {
@@ -557,14 +530,14 @@ static void fill_stream(struct load *l, struct join *j, struct ht_stream *s)
 	}
 	s->loss_from = j->loss;
 	for (; j->loss < t->losses.count && t->losses.at[j->loss].stream == s->number; j->loss++)
-		s->lost = add_up(s->lost, t->losses.at[j->loss].count);
+		s->lost = ht_gaps_add(s->lost, t->losses.at[j->loss].count);
 	s->loss_count = j->loss - s->loss_from;
 	s->event_from = j->event;
 	for (; j->event < t->event_blocks.count && t->event_blocks.at[j->event].stream == s->number; j->event++)
 		count_rows(s, &t->event_blocks.at[j->event]);
 	s->event_count = j->event - s->event_from;
-	s->missing = s->number ? missing_of(t, s) : 0;
-	t->missing = add_up(t->missing, s->missing);
+	s->missing = s->number && !t->is_part ? ht_gaps_missing(t, s) : 0;
+	t->missing = ht_gaps_add(t->missing, s->missing);
 }
 
 /* The lowest number at the heads of the lists; false: they are all used up. */
@@ -643,15 +616,33 @@ void ht_model_count_chosen(struct ht_model *t)
 
 /* ---- opening and closing ----------------------------------------------------------------------------------- */
 
-static int load(struct load *l, struct ht_err *err)
+/* Of a part: first what is not an event, then those that the window needs. */
+static int take_blocks(struct load *l, struct ht_extent *extent, struct ht_err *err)
+{
+	struct ht_model *t = l->model;
+	size_t count = ht_reader_block_count(t->reader);
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < count; i++)
+		if (!extent || ht_extent_is_frame(ht_reader_block(t->reader, i)))
+			rc = take_block(l, i, err);
+	if (rc || !extent)
+		return rc;
+	ht_clock_prepare(&t->clock, t->session.start_ticks);
+	ht_extent_choose(t, extent);
+	for (size_t i = 0; !rc && i < count; i++)
+		if (ht_extent_needs(t, extent, ht_reader_block(t->reader, i)))
+			rc = take_block(l, i, err);
+	return rc;
+}
+
+static int load(struct load *l, struct ht_extent *extent, struct ht_err *err)
 {
 	struct ht_model *t = l->model;
 	const struct ht_damage *damage;
 	uint64_t intact = 0;
-	int rc = 0;
+	int rc = take_blocks(l, extent, err);
 
-	for (size_t i = 0; !rc && i < ht_reader_block_count(t->reader); i++)
-		rc = take_block(l, i, err);
 	for (int kind = 0; kind <= HT_BLOCK_PROCESS; kind++)
 		intact += t->block_counts[kind];
 	if (!rc && !intact && !ht_reader_begins_right(t->reader))
@@ -675,7 +666,7 @@ static int load(struct load *l, struct ht_err *err)
 	return 0;
 }
 
-int ht_model_open(const char *path, struct ht_model **ret, struct ht_err *err)
+static int open_model(const char *path, struct ht_extent *extent, struct ht_model **ret, struct ht_err *err)
 {
 	struct ht_model *t = calloc(1, sizeof(*t));
 	struct load l = { .model = t };
@@ -683,9 +674,13 @@ int ht_model_open(const char *path, struct ht_model **ret, struct ht_err *err)
 
 	if (!t)
 		return no_memory(err);
-	rc = ht_reader_open(path, &t->reader, err);
+	t->until_ticks = UINT64_MAX;
+	t->is_part = extent;
+	rc = extent ? ht_reader_open_indexed(path, &t->reader, err) : ht_reader_open(path, &t->reader, err);
 	if (!rc)
-		rc = load(&l, err);
+		rc = load(&l, extent, err);
+	if (!rc && extent)
+		rc = ht_extent_check(t, err);
 	free(l.threads.at);
 	free(l.accounts.at);
 	free(l.images.at);
@@ -697,6 +692,18 @@ int ht_model_open(const char *path, struct ht_model **ret, struct ht_err *err)
 	return 0;
 }
 
+int ht_model_open(const char *path, struct ht_model **ret, struct ht_err *err)
+{
+	return open_model(path, NULL, ret, err);
+}
+
+int ht_model_open_extent(const char *path, uint64_t from_ns, uint64_t to_ns, struct ht_model **ret, struct ht_err *err)
+{
+	struct ht_extent e = { .from_ns = from_ns, .to_ns = to_ns };
+
+	return open_model(path, &e, ret, err) ? open_model(path, NULL, ret, err) : 0;
+}
+
 void ht_model_close(struct ht_model *t)
 {
 	if (!t)
@@ -706,6 +713,7 @@ void ht_model_close(struct ht_model *t)
 	free(t->images.at);
 	free(t->processes.at);
 	free(t->chosen.at);
+	free(t->start.at);
 	free(t->modules.at);
 	free(t->losses.at);
 	free(t->contexts.at);

@@ -2,6 +2,7 @@
 /* model.h -- a trace as a model: what the metadata says, and which blocks hold the rows of which thread
  *
  * ht_model_open() looks at every byte of the file once; from then on all damages are known and the model does not change.
+ * ht_model_open_extent() looks at what it needs, and does not know of damages elsewhere.
  * Rows stay in the file: merge.c reads them again, in order.
  *
  *   session  images  modules  threads+accounts  losses  contexts  clock  end
@@ -75,12 +76,20 @@ struct ht_model {
 	uint64_t last_ticks;                         /* of any row */
 	uint64_t missing;                            /* sequence numbers, all streams together */
 	uint64_t unknown_from_ticks; /* from here on a release of an unknown block is no wonder; UINT64_MAX: never */
-	bool has_choice;             /* choice.h */
-	HT_LIST(uint64_t) chosen;    /* numbers of processes, ascending */
+	/* What is replayed: all, or from a checkpoint on, up to a moment. */
+	bool is_part; /* only the event blocks that this needs are known: extent.h */
+	uint64_t start_ticks,
+		until_ticks; /* rows up to start_ticks (0: none) were replayed into `start`; the last that count */
+	HT_LIST(struct ht_meta_live) start; /* live then */
+	bool has_choice;                    /* choice.h */
+	HT_LIST(uint64_t) chosen;           /* numbers of processes, ascending */
 };
 
 /* HT_EFORMAT, HT_ESYSTEM. Damage is no error: the model holds what is intact. */
 int ht_model_open(const char *path, struct ht_model **ret, struct ht_err *err);
+
+/* Of a file with checkpoints only what a question about a part of the time needs; of any other all. */
+int ht_model_open_extent(const char *path, uint64_t from_ns, uint64_t to_ns, struct ht_model **ret, struct ht_err *err);
 void ht_model_close(struct ht_model *t);
 
 /* Adds up `threads` and `row_counts`; after the streams were marked. */

@@ -5,7 +5,7 @@
  *
  *   sites with a value ──groups──► one value for each group ──► sorted: the largest first, all of them
  *
- * The order is a rule, not an accident: the measure's main figure, the other one, then the group that was met first. A growth may
+ * The order is a rule, not an accident: the measure's main figure, the other one, then the group with the lower context. A growth may
  * be below zero; such groups come last.
  */
 #ifndef HT_RANKING_H

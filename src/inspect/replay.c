@@ -26,6 +26,7 @@ struct replay {
 	struct ht_model *model;
 	const struct ht_observer *observer;
 	size_t observers;
+	const struct ht_pauser *pauser; /* or NULL */
 	struct ht_merge merge;
 	struct ht_spaces spaces;
 	size_t next_change;
@@ -488,6 +489,32 @@ static int end_stream(struct replay *r, struct ht_lane *l)
 	return rc || s->streams || !s->is_ending ? rc : end_space(r, s, r->now_ticks);
 }
 
+static bool is_lane_quiet(const struct ht_lane *l)
+{
+	return !l || (!l->early.count && !l->in_realloc);
+}
+
+bool ht_pause_is_quiet(const struct ht_pause *p)
+{
+	for (size_t i = 0; i < p->merge->streams; i++)
+		if (!is_lane_quiet(p->merge->lane[i]))
+			return false;
+	for (size_t i = 0; i < p->spaces->list.count; i++) {
+		const struct ht_space *s = &p->spaces->list.at[i];
+
+		if (s->unsure.count || s->left_alone.count || s->child_open < s->child_next)
+			return false;
+	}
+	return true;
+}
+
+static int pause_here(struct replay *r)
+{
+	struct ht_pause p = { r->now_ticks, &r->spaces, &r->merge };
+
+	return r->pauser->pause(r->pauser->state, &p, r->err);
+}
+
 static int replay_rows(struct replay *r)
 {
 	struct ht_lane *l;
@@ -496,7 +523,11 @@ static int replay_rows(struct replay *r)
 	while ((rc = ht_merge_next(&r->merge, &l, r->err)) > 0) {
 		uint64_t ticks = l->row.time_ticks;
 
-		rc = run_changes(r, ticks);
+		rc = r->pauser && ticks > r->now_ticks ? pause_here(r) : 0;
+		if (!rc)
+			rc = run_changes(r, ticks);
+		if (rc)
+			return rc;
 		enter_space(r, &r->spaces.list.at[r->spaces.of_stream[l->stream - r->model->streams.at]], ticks);
 		if (!rc && r->space->child_open < r->space->child_next)
 			rc = tell_children(r, l);
@@ -525,23 +556,141 @@ static int replay_rest(struct replay *r)
 	return rc;
 }
 
+/* ---- a part of it ------------------------------------------------------------------------------------------ */
+
+static uint32_t stream_of(const struct ht_model *t, uint64_t number)
+{
+	size_t from = 0, to = t->streams.count;
+
+	while (to - from > 1) {
+		size_t middle = from + (to - from) / 2;
+
+		if (t->streams.at[middle].number <= number)
+			from = middle;
+		else
+			to = middle;
+	}
+	return (uint32_t)from;
+}
+
+/* The changes up to the checkpoint were made when it was. */
+static void skip_changes(struct replay *r)
+{
+	for (; r->next_change < r->spaces.change.count; r->next_change++) {
+		const struct ht_change *c = &r->spaces.change.at[r->next_change];
+		struct ht_space *s = &r->spaces.list.at[c->space], *parent = &r->spaces.list.at[s->parent];
+
+		if (c->ticks >= r->model->start_ticks)
+			return;
+		if (c->kind == HT_CHANGE_FORK && !parent->is_over) {
+			parent->child_next++;
+			parent->child_open = parent->child_next;
+		} else if (c->kind == HT_CHANGE_END) {
+			s->is_ending = true;
+			s->is_over = !s->streams;
+			s->child_next = s->child_open = s->is_over ? s->child_to : s->child_next;
+		}
+	}
+}
+
+/* To observers it existed before. */
+static int tell_start(struct replay *r, struct ht_space *space, const struct ht_live_block *b)
+{
+	struct ht_event e = {
+		.kind = HT_EVENT_EXISTING,
+		.stream = &r->model->streams.at[b->stream],
+		.ticks = b->born_ticks,
+		.context = b->context,
+		.has_address = true,
+		.has_size = true,
+		.address = b->address,
+		.size = b->size,
+		.seq = b->born_seq,
+	};
+
+	enter_space(r, space, r->model->start_ticks);
+	return is_quiet(r) || !is_own(r, b) ? 0 : tell(r, &e);
+}
+
+static int begin_at_checkpoint(struct replay *r)
+{
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < r->model->start.count; i++) {
+		const struct ht_meta_live *m = &r->model->start.at[i];
+		struct ht_space *s = ht_spaces_find(&r->spaces, m->image);
+		struct ht_live_block b = {
+			.address = m->address,
+			.size = m->size,
+			.born_ticks = r->model->start_ticks - m->age_ticks,
+			.born_seq = m->born_seq,
+			.context = (uint32_t)m->context,
+			.stream = stream_of(r->model, m->stream),
+		};
+
+		if (s && !ht_live_put(&s->live, &b))
+			return no_memory(r);
+		if (s)
+			rc = tell_start(r, s, &b);
+	}
+	if (r->model->start_ticks)
+		skip_changes(r);
+	r->now_ticks = r->model->start_ticks;
+	return rc;
+}
+
+/* What is live is left, as if all ended at once; a realloc that is under way has not ended its block. */
+static int stop(struct replay *r)
+{
+	int rc = run_changes(r, r->model->until_ticks + 1);
+
+	for (size_t i = 0; !rc && i < r->merge.streams; i++) {
+		struct ht_lane *l = r->merge.lane[i];
+
+		if (!l || !l->in_realloc)
+			continue;
+		enter_space(r, &r->spaces.list.at[r->spaces.of_stream[l->stream - r->model->streams.at]], r->now_ticks);
+		rc = leave_alone(r, l);
+	}
+	for (size_t i = 0; !rc && i < r->spaces.list.count; i++)
+		if (!r->spaces.list.at[i].is_over)
+			rc = end_space(r, &r->spaces.list.at[i], UINT64_MAX);
+	return rc;
+}
+
+static int run(struct replay *r, struct ht_history *ret)
+{
+	struct ht_model *t = r->model;
+	int rc = ht_spaces_init(&r->spaces, t, r->err);
+
+	if (rc)
+		return rc;
+	rc = ht_merge_init(&r->merge, t, r->err);
+	if (!rc) {
+		rc = begin_at_checkpoint(r);
+		if (!rc)
+			rc = replay_rows(r);
+		if (!rc)
+			rc = t->until_ticks == UINT64_MAX ? replay_rest(r) : stop(r);
+		ht_merge_fini(&r->merge);
+	}
+	ht_spaces_fini(&r->spaces);
+	if (!rc)
+		*ret = r->of_chosen;
+	return rc;
+}
+
 int ht_replay_run(struct ht_model *t, const struct ht_observer *observer, size_t observers, struct ht_history *ret,
 		  struct ht_err *err)
 {
 	struct replay r = { .model = t, .observer = observer, .observers = observers, .err = err };
-	int rc = ht_spaces_init(&r.spaces, t, err);
 
-	if (rc)
-		return rc;
-	rc = ht_merge_init(&r.merge, t, err);
-	if (!rc) {
-		rc = replay_rows(&r);
-		ht_merge_fini(&r.merge);
-	}
-	if (!rc)
-		rc = replay_rest(&r);
-	ht_spaces_fini(&r.spaces);
-	if (!rc)
-		*ret = r.of_chosen;
-	return rc;
+	return run(&r, ret);
+}
+
+int ht_replay_pausing(struct ht_model *t, const struct ht_pauser *pauser, struct ht_history *ret, struct ht_err *err)
+{
+	struct replay r = { .model = t, .pauser = pauser, .err = err };
+
+	return run(&r, ret);
 }

@@ -23,6 +23,9 @@
 #include "inspect/live.h"
 #include "inspect/model.h"
 
+struct ht_spaces;
+struct ht_merge;
+
 enum ht_event_kind { HT_EVENT_ALLOC, HT_EVENT_FREE, HT_EVENT_REALLOC, HT_EVENT_EXISTING };
 
 struct ht_event {
@@ -55,6 +58,23 @@ struct ht_left {
 	uint64_t ticks;
 };
 
+/* The moment after all rows of one time, before the next. */
+struct ht_pause {
+	uint64_t ticks; /* of the rows */
+	const struct ht_spaces *spaces;
+	const struct ht_merge *merge;
+};
+
+/* Nothing is under way that the live sets do not show: no realloc, no release that was taken early, no fork whose child has
+ * not joined. */
+bool ht_pause_is_quiet(const struct ht_pause *p);
+
+/* Who looks at the live sets between the rows. Not 0 ends the replay with that. */
+struct ht_pauser {
+	int (*pause)(void *state, const struct ht_pause *p, struct ht_err *err);
+	void *state;
+};
+
 /* Not 0 from either function ends the replay with that. */
 struct ht_observer {
 	int (*event)(void *state, const struct ht_event *e, struct ht_err *err);
@@ -69,7 +89,12 @@ struct ht_history {
 	uint64_t live_blocks, live_bytes; /* when their processes ended */
 };
 
+/* The whole trace; or from the model's checkpoint on, and up to its until_ticks: then what is live is left, at the end of all
+ * times. */
 int ht_replay_run(struct ht_model *t, const struct ht_observer *observer, size_t observers, struct ht_history *ret,
 		  struct ht_err *err);
+
+/* Without observers, but paused after the rows of each time. */
+int ht_replay_pausing(struct ht_model *t, const struct ht_pauser *pauser, struct ht_history *ret, struct ht_err *err);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sites.c -- adds every block up where it was born
  *
- * sites.h says what is added up and how the peak stays exact. Sites are found by hash; the list keeps the order in which
- * they first counted, so equal traces give equal answers.
+ * sites.h says what is added up and how the peak stays exact. Sites are found by hash, and in the end put in order, so that
+ * equal questions give equal answers.
  */
 #include "inspect/sites.h"
 
@@ -276,6 +276,53 @@ static int take_left(void *state, const struct ht_left *l, struct ht_err *err)
 	return end_block(p, l->block, l->ticks, l->why == HT_LEFT_AT_END ? LEAKS : LEAVES, &site, err);
 }
 
+/* Whether anything of it counts. */
+static bool counts(const struct ht_site *s)
+{
+	uint64_t any =
+		s->calls | s->live.count | s->peak.count | s->allocated.count | s->temporary.count | s->leaked.count;
+
+	for (int n = 0; n < HT_NATURES; n++)
+		any |= s->nature[n].count;
+	return any;
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct ht_site *x = a, *y = b;
+
+	if (x->image != y->image)
+		return x->image < y->image ? -1 : 1;
+	if (x->context != y->context)
+		return x->context < y->context ? -1 : 1;
+	return (x->part > y->part) - (x->part < y->part);
+}
+
+/* Those that count, in an order that does not depend on what came before the window. */
+static int put_in_order(struct ht_sites *s, struct ht_err *err)
+{
+	size_t kept = 0;
+	uint32_t *number;
+
+	for (size_t i = 0; i < s->list.count; i++) {
+		keep_peak(&s->list.at[i], &s->totals);
+		if (counts(&s->list.at[i]))
+			s->list.at[kept++] = s->list.at[i];
+	}
+	s->list.count = kept;
+	if (kept)
+		qsort(s->list.at, kept, sizeof(*s->list.at), by_place);
+	ht_index_fini(&s->by_context);
+	for (size_t i = 0; i < kept; i++) {
+		number = ht_index_at(&s->by_context, s->list.at[i].image << 32 | s->list.at[i].part,
+				     s->list.at[i].context);
+		if (!number)
+			return ht_err_set(err, HT_ESYSTEM, "out of memory for %zu places", kept);
+		*number = (uint32_t)i + 1;
+	}
+	return 0;
+}
+
 int ht_sites_take(struct ht_model *t, const struct ht_sites_options *o, struct ht_sites *ret, struct ht_err *err)
 {
 	struct ht_sites sites = { 0 };
@@ -291,12 +338,12 @@ int ht_sites_take(struct ht_model *t, const struct ht_sites_options *o, struct h
 	struct ht_observer observer = { .event = take_event, .state = &p, .left = take_left };
 	int rc = ht_replay_run(t, &observer, 1, &sites.history, err);
 
+	if (!rc)
+		rc = put_in_order(&sites, err);
 	if (rc) {
 		ht_sites_fini(&sites);
 		return rc;
 	}
-	for (size_t i = 0; i < sites.list.count; i++)
-		keep_peak(&sites.list.at[i], &sites.totals);
 	*ret = sites;
 	return 0;
 }

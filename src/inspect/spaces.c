@@ -215,6 +215,13 @@ int ht_spaces_init(struct ht_spaces *s, const struct ht_model *t, struct ht_err 
 	return 0;
 }
 
+struct ht_space *ht_spaces_find(struct ht_spaces *s, uint64_t image)
+{
+	uint32_t at = find(s, image);
+
+	return at == NONE ? NULL : &s->list.at[at];
+}
+
 void ht_spaces_empty(struct ht_space *space)
 {
 	ht_live_fini(&space->live);

@@ -64,6 +64,8 @@ void ht_spaces_fini(struct ht_spaces *s);
 
 /* What a trace says of blocks from before that an image's rows do not know: how many there may be. */
 uint64_t ht_spaces_before(const struct ht_model *t, uint64_t image);
+/* NULL: there is no such image. */
+struct ht_space *ht_spaces_find(struct ht_spaces *s, uint64_t image);
 
 /* Its tables, and nothing else. */
 void ht_spaces_empty(struct ht_space *space);

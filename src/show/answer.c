@@ -23,13 +23,10 @@ static void warn_of_damages(const char *path, const struct ht_model *t)
 		ht_warn(path, "%" PRIu64 " damages more", damages - DAMAGES_SHOWN);
 }
 
-int ht_answer_open(const char *path, const char *process, struct ht_model **ret)
+static int begin(const char *path, const char *process, struct ht_model *t, struct ht_model **ret)
 {
-	struct ht_model *t;
 	struct ht_err err;
 
-	if (ht_model_open(path, &t, &err))
-		return ht_complain(path, &err);
 	if (process && ht_choice_make(t, process, &err)) {
 		ht_model_close(t);
 		return ht_complain(path, &err);
@@ -43,6 +40,24 @@ int ht_answer_open(const char *path, const char *process, struct ht_model **ret)
 		ht_warn(path, "incomplete: the recording did not end properly");
 	*ret = t;
 	return 0;
+}
+
+int ht_answer_open(const char *path, const char *process, struct ht_model **ret)
+{
+	struct ht_model *t;
+	struct ht_err err;
+
+	return ht_model_open(path, &t, &err) ? ht_complain(path, &err) : begin(path, process, t, ret);
+}
+
+int ht_answer_open_window(const char *path, const char *process, const struct ht_filter *window, struct ht_model **ret)
+{
+	struct ht_model *t;
+	struct ht_err err;
+
+	if (ht_model_open_extent(path, window->from_ns, window->to_ns, &t, &err))
+		return ht_complain(path, &err);
+	return begin(path, process, t, ret);
 }
 
 void ht_answer_warn_of_losses(const char *path, struct ht_model *t)

@@ -8,7 +8,7 @@
 #ifndef HT_ANSWER_H
 #define HT_ANSWER_H
 
-#include "inspect/model.h"
+#include "inspect/filter.h"
 
 /* The option that all of them have. */
 #define HT_OPTION_PROCESS                                                                                              \
@@ -18,6 +18,9 @@
 
 /* 0; or the exit status, after a complaint. Every damage is named on stderr. `process` is what that option said, or NULL. */
 int ht_answer_open(const char *path, const char *process, struct ht_model **ret);
+
+/* For a question that the window alone answers: of a trace with checkpoints not much more is read. */
+int ht_answer_open_window(const char *path, const char *process, const struct ht_filter *window, struct ht_model **ret);
 
 /* What was lost while recording, and when, on stderr: for every answer that would be another with it. */
 void ht_answer_warn_of_losses(const char *path, struct ht_model *t);

@@ -2,7 +2,8 @@
 /* overview.c -- writes one line for each sum that the question makes sense for
  *
  *   command, ran, calls, allocated, peak, temporary, leaked         always; peak not if lifetimes are restricted
- *   window, growth, AIFO to AOFO                                    if a part of the time was asked for
+ *   window, growth, AIFO to AOFO                                    if a part of the time was asked for; leaked only if it is known
+ *   command, ran, live                                              if a moment was asked for
  *   besides                                                         leaks that do not count: runtime, suppressed, too young
  *   LOST                                                            if calls were lost
  */
@@ -74,11 +75,8 @@ static void tell_window(struct lines *l, const struct ht_filter *f)
 	if (!ht_filter_is_window(f))
 		return;
 	line(l, "window");
-	if (f->word[HT_FILTER_AT])
-		more(l, "from the start up to %s", f->word[HT_FILTER_AT]);
-	else
-		more(l, "from %s to %s", f->word[HT_FILTER_FROM] ? f->word[HT_FILTER_FROM] : "the start",
-		     f->word[HT_FILTER_TO] ? f->word[HT_FILTER_TO] : "the end");
+	more(l, "from %s to %s", f->word[HT_FILTER_FROM] ? f->word[HT_FILTER_FROM] : "the start",
+	     f->word[HT_FILTER_TO] ? f->word[HT_FILTER_TO] : "the end");
 }
 
 static void tell_calls(struct lines *l, const struct ht_totals *t)
@@ -148,6 +146,49 @@ static void tell_besides(struct lines *l, const struct ht_tally *t, const char *
 	more(l, " %s", what);
 }
 
+static struct ht_tally live_of(const struct ht_totals *t)
+{
+	return (struct ht_tally){ t->nature[HT_AIFO].bytes + t->nature[HT_AOFO].bytes,
+				  t->nature[HT_AIFO].count + t->nature[HT_AOFO].count };
+}
+
+static void tell_leaks(struct lines *l, const struct ht_totals *t)
+{
+	line(l, "leaked");
+	more_tally(l, &t->leaked);
+	more(l, " %s never freed", t->leaked.count == 1 ? "was" : "were");
+	tell_besides(l, &t->runtime, "that the runtime keeps for itself");
+	tell_besides(l, &t->suppressed, "that were suppressed");
+	tell_besides(l, &t->late, "that were made too near the end to be judged");
+}
+
+static void tell_moment(struct lines *l, const struct ht_totals *t, const char *at)
+{
+	struct ht_tally live = live_of(t);
+
+	line(l, "live");
+	more_tally(l, &live);
+	more(l, ", after %s", at);
+}
+
+static void tell_time(struct lines *l, const struct ht_overview *s)
+{
+	const struct ht_totals *t = &s->sum->sites.totals;
+	const struct ht_filter *f = s->options->filter;
+
+	tell_window(l, f);
+	tell_calls(l, t);
+	line(l, "allocated");
+	more_tally(l, &t->allocated);
+	if (!ht_filter_restricts_life(f))
+		tell_peak(l, s);
+	tell_temporary(l, s);
+	if (ht_filter_is_window(f))
+		tell_natures(l, t);
+	if (s->knows_leaks)
+		tell_leaks(l, t);
+}
+
 void ht_overview_text(const struct ht_overview *s)
 {
 	const struct ht_totals *t = &s->sum->sites.totals;
@@ -157,21 +198,10 @@ void ht_overview_text(const struct ht_overview *s)
 
 	line(&l, "command");
 	tell_run(&l, s->sum->model);
-	tell_window(&l, f);
-	tell_calls(&l, t);
-	line(&l, "allocated");
-	more_tally(&l, &t->allocated);
-	if (!ht_filter_restricts_life(f))
-		tell_peak(&l, s);
-	tell_temporary(&l, s);
-	if (ht_filter_is_window(f))
-		tell_natures(&l, t);
-	line(&l, "leaked");
-	more_tally(&l, &t->leaked);
-	more(&l, " %s never freed", t->leaked.count == 1 ? "was" : "were");
-	tell_besides(&l, &t->runtime, "that the runtime keeps for itself");
-	tell_besides(&l, &t->suppressed, "that were suppressed");
-	tell_besides(&l, &t->late, "that were made too near the end to be judged");
+	if (f->word[HT_FILTER_AT])
+		tell_moment(&l, t, f->word[HT_FILTER_AT]);
+	else
+		tell_time(&l, s);
 	if (s->sum->model->losses.count) {
 		line(&l, "LOST");
 		more(&l, "%" PRIu64 " calls: the figures are without them", ht_summary_lost(s->sum));
@@ -194,7 +224,8 @@ static const struct ht_field total_fields[] = {
 	{ .name = "late_count" },       { .name = "temporary_bytes" },  { .name = "temporary_count" },
 	{ .name = "aifo_bytes" },       { .name = "aifo_count" },       { .name = "aifi_bytes" },
 	{ .name = "aifi_count" },       { .name = "aofi_bytes" },       { .name = "aofi_count" },
-	{ .name = "aofo_bytes" },       { .name = "aofo_count" },       { .name = "lost_calls" },
+	{ .name = "aofo_bytes" },       { .name = "aofo_count" },       { .name = "live_bytes" },
+	{ .name = "live_count" },       { .name = "lost_calls" },
 };
 
 static void add_tally(struct ht_table *to, bool known, const struct ht_tally *t)
@@ -207,18 +238,20 @@ void ht_overview_json(const struct ht_overview *s)
 {
 	const struct ht_totals *t = &s->sum->sites.totals;
 	struct ht_table table = HT_TABLE(total_fields);
+	struct ht_tally live = live_of(t);
 	bool has_peak = !ht_filter_restricts_life(s->options->filter);
 
 	add_tally(&table, true, &t->allocated);
 	add_tally(&table, has_peak, &t->peak);
 	ht_table_add(&table, ht_if(has_peak, ht_number(ht_clock_time_ns(&s->sum->model->clock, t->peak_ticks))));
-	add_tally(&table, true, &t->leaked);
-	add_tally(&table, true, &t->runtime);
-	add_tally(&table, true, &t->suppressed);
-	add_tally(&table, true, &t->late);
+	add_tally(&table, s->knows_leaks, &t->leaked);
+	add_tally(&table, s->knows_leaks, &t->runtime);
+	add_tally(&table, s->knows_leaks, &t->suppressed);
+	add_tally(&table, s->knows_leaks, &t->late);
 	add_tally(&table, true, &t->temporary);
 	for (int n = 0; n < HT_NATURES; n++)
 		add_tally(&table, true, &t->nature[n]);
+	add_tally(&table, true, &live);
 	ht_table_add(&table, ht_number(ht_summary_lost(s->sum)));
 	ht_out_text("{");
 	ht_table_json(&table, 0);

@@ -11,6 +11,7 @@
 struct ht_overview {
 	const struct ht_summary *sum;
 	const struct ht_sites_options *options; /* with which the sites were taken */
+	bool knows_leaks;                       /* the replay went on to the end of the recording */
 };
 
 void ht_overview_text(const struct ht_overview *s);

@@ -61,8 +61,7 @@ static const struct ht_option options[] = {
 	[OPT_JSON] = { "json", 0, NULL, "one object: the totals, and the places with their whole stacks" },
 	[OPT_PROCESS] = HT_OPTION_PROCESS,
 	HT_FILTERS(OPT_FILTERS),
-	[OPT_FILTERS +
-		HT_FILTER_AT] = { "at", 0, "TIME", "the heap as it was then: what was live, and what led to it" },
+	[OPT_FILTERS + HT_FILTER_AT] = { "at", 0, "TIME", "the heap as it was then" },
 	HT_NAMING_AT(OPT_NAMING),
 	[OPT_END] = { 0 },
 };
@@ -79,6 +78,7 @@ struct report {
 	enum ht_measure by;
 	enum ht_grouping group;
 	bool is_tree, json;
+	bool stops; /* what comes after the window does not matter */
 	struct ht_calltree_options branches;
 	size_t most, most_frames;
 	struct ht_filter filter;
@@ -155,6 +155,9 @@ static int settle(struct report *r, bool has_by, struct ht_err *err)
 		return ht_err_set(err, HT_EUSAGE,
 				  "--by=peak: how long a block will live is not known at the peak; ask without "
 				  "--min-lifetime and --max-lifetime");
+	/* Whether a block leaks, or how long it lives, only the end of the recording tells. */
+	r->stops = (r->filter.word[HT_FILTER_TO] || r->filter.word[HT_FILTER_AT]) && r->by != HT_BY_LEAKED &&
+		   !r->tail_cut && !r->suppressions.list.count && !ht_filter_restricts_life(&r->filter);
 	r->branches.by = r->by;
 	r->branches.most = r->most;
 	r->sums.filter = &r->filter;
@@ -393,12 +396,14 @@ static int answer(struct report *r, const struct ht_given *given, struct ht_err 
 		rc = ht_filter_bind(&r->filter, r->model, r->symbols, err);
 	if (!rc)
 		rc = find_tail(r, err);
+	if (!rc && r->stops)
+		r->model->until_ticks = r->filter.to_ticks;
 	return rc ? rc : add_up(r, err);
 }
 
 static void print_answer(struct report *r)
 {
-	struct ht_overview overview = { &r->sum, &r->sums };
+	struct ht_overview overview = { &r->sum, &r->sums, !r->stops };
 
 	ht_naming_warn(r->path, r->symbols);
 	ht_filters_warn(r->path, &r->filter);
@@ -434,6 +439,8 @@ static int run(const struct ht_given *given)
 
 	if (read_options(given, &r, &err))
 		status = ht_complain(NULL, &err);
+	else if (r.stops)
+		status = ht_answer_open_window(r.path, given->option[OPT_PROCESS], &r.filter, &r.model);
 	else
 		status = ht_answer_open(r.path, given->option[OPT_PROCESS], &r.model);
 	if (r.model) {

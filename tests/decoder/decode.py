@@ -38,7 +38,7 @@ LOOK_AHEAD_ROWS = 1000  # [7]
 FUNCTION, STOP, CALLERS, DEEPEST = 1, 3, (0, 2, 4), 4096  # [5.5]
 REASONS = {1: "depth", 2: "no_unwind", 3: "bad_pointer", 4: "tree_full"}
 
-SESSION, IMAGE, MODULE, THREAD, CONTEXT, CLOCK, EVENTS, LOSS, ACCOUNT, END, INDEX = range(1, 12)
+SESSION, IMAGE, MODULE, THREAD, CONTEXT, CLOCK, EVENTS, LOSS, ACCOUNT, END, INDEX, CHECKPOINT = range(1, 13)
 PROCESS = 15
 KIND_NAMES = "- SESSION IMAGE MODULE THREAD CONTEXT CLOCK EVENTS LOSS ACCOUNT END INDEX CHECKPOINT KERNEL MARK PROCESS".split()
 
@@ -53,6 +53,7 @@ RECORDS = {
     CLOCK: "ticks monotonic_ns realtime_ns",
     LOSS: "stream first_seq count from_ticks to_ticks reason",
     ACCOUNT: "stream ticks entered recorded counted_only lost nested blocked_ns",
+    CHECKPOINT: "image address~ size age seq stream context",
     END: "ticks reason status forked_children contexts_cut damaged_streams events unheard",
 }
 
@@ -207,6 +208,9 @@ def parse(block, plain):
         records.append(record)
     if block.kind == CONTEXT:
         number_contexts(records)
+    if block.kind == CHECKPOINT:
+        for before, record in zip([{"address": 0}] + records, records):
+            record["address"] = before["address"] + record["address"] & MASK
     return records
 
 
@@ -494,7 +498,7 @@ class Live:
 
     def __init__(self, image, stream, row, size):
         self.image, self.stream, self.seq, self.size = image, stream, row[0], size
-        self.address = row[4]
+        self.address, self.ticks, self.context = row[4], row[2], row[3]
 
 
 class Space:
@@ -523,6 +527,9 @@ class Replay:
 
     def gone(self, space, block, why, ticks):
         """A block of this space's own leaves without an event: why is "end", "exec" or "forgotten"."""
+
+    def pause(self, spaces):
+        """All rows up to self.now were replayed, and none behind."""
 
     def make_spaces(self):
         """Every image with its streams, parent and children, and the moments between the rows."""
@@ -574,6 +581,8 @@ class Replay:
                 push(stream, space)
         while heads:
             _, _, stream, space, row = heapq.heappop(heads)
+            if row[2] > self.now:
+                self.pause(spaces)
             while changes and changes[0][0] < row[2]:
                 self.change(spaces, *changes.pop(0))
             self.space, self.now = space, row[2]

@@ -26,6 +26,10 @@ grep -qE '^growth +-7\.2 KiB, \+9 blocks$' text || fail "the growth is not in th
 # Groups and trees of two programs.
 record perl.htap perl -e 'for $i (1 .. 200) { my @a = map { "x" x ($_ * 20) } 1 .. 5; push @k, "y" x $i; my %h = (b => [@a]) }' || fail "perl: exit $?"
 for file in phases perl; do
+	if [ $file = perl ]; then
+		end=$("$HEAPTAP" info --json perl.htap | jq .duration_ns)
+		phase=(--from=$((end / 3))ns --to=$((end * 9 / 10))ns)
+	fi
 	measures=allocated
 	[ $file = perl ] || measures='allocated growth'
 	for by in $measures; do

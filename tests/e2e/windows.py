@@ -5,7 +5,7 @@
   windows.py TRACE [--OPTION=VALUE...] < REPORT    the totals of the report (JSON, of heaptap report with the same options) are those
                                                    of the second decoder's events
 
-Every block is kept with its birth and its end, so each figure is one line of arithmetic. Options: from, to, at, min-lifetime,
+Every block is kept with its birth and its end, so each figure is one line of arithmetic. Options: from, to, at, by (without meaning here), min-lifetime,
 max-lifetime (in ns), min-size, max-size (in bytes), thread (a number). Silent and 0 if so; else what differs, and 1.
 """
 import json
@@ -47,7 +47,7 @@ def blocks_of(trace):
 
 def expected(trace, options):
     blocks, changes = blocks_of(trace)
-    start = int(options.get("from", 0))
+    start = int(options.get("from", options.get("at", 0)))
     stop = int(options.get("to", options.get("at", 1 << 64)))
     last = max((b[3] or b[2] for b in blocks), default=0)
 
@@ -101,10 +101,13 @@ def main(arguments):
     options = dict(word.lstrip("-").split("=") for word in arguments[2:])
     sums, peak = expected(decode.load(arguments[1]), options)
     totals = json.load(sys.stdin)["totals"]
-    totals["left_bytes"] = totals["leaked_bytes"] + totals["runtime_bytes"]
-    totals["left_count"] = totals["leaked_count"] + totals["runtime_count"]
+    if totals["leaked_bytes"] is None:
+        sums.pop("left", None)  # the window ends before the recording does, and leaks were not asked for
+    for what in "bytes", "count":
+        totals["left_" + what] = (totals["leaked_" + what] or 0) + (totals["runtime_" + what] or 0)
+    sums["live"] = [x + y for x, y in zip(sums.get("aifo", [0, 0]), sums.get("aofo", [0, 0]))]
     wrong = []
-    for name in ("allocated", "left", "aifo", "aifi", "aofi", "aofo"):
+    for name in ("allocated", "left", "aifo", "aifi", "aofi", "aofo", "live"):
         for what, figure in zip(("bytes", "count"), sums.get(name, [0, 0])):
             got = totals["%s_%s" % (name, what)]
             if got != figure:

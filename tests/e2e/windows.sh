@@ -10,6 +10,7 @@ agrees() {
 	shift
 	for option in "$@"; do
 		case $option in
+		--by=*) words+=("$option") ;;
 		--from=* | --to=* | --at=* | --*-lifetime=*) words+=("${option}ns") ;;
 		*) words+=("$option") ;;
 		esac
@@ -37,6 +38,8 @@ for file in perl.htap threads.htap "$golden"; do
 	agrees "$file" --from=$((end / 3))
 	agrees "$file" --to=$((end / 2))
 	agrees "$file" --from=$((end / 4)) --to=$((end / 2))
+	agrees "$file" --at=$((end / 2))
+	agrees "$file" --by=leaked --from=$((end / 4)) --to=$((end / 2))
 	agrees "$file" --from="$end"
 	agrees "$file" --from=$((end / 4)) --to=$((end / 4 * 3)) --max-size=100
 	agrees "$file" --min-lifetime=10000

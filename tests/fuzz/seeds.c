@@ -170,9 +170,12 @@ static void add_rows(struct trace *t, unsigned pairs)
 
 static void add_end(struct trace *t, unsigned pairs)
 {
-	uint64_t offset;
+	uint64_t offset, previous = 0;
 
-	for (uint32_t kind = HT_BLOCK_CHECKPOINT; kind <= HT_BLOCK_MARK; kind++) {
+	ht_meta_put_live(&t->payload, &(struct ht_meta_live){ 1, 0x1000, 24, 100, 0, 1, 2 }, &previous);
+	ht_meta_put_live(&t->payload, &(struct ht_meta_live){ 1, 0x2000, 16, 50, 1, 1, 2 }, &previous);
+	add_meta(t, HT_BLOCK_CHECKPOINT, 2);
+	for (uint32_t kind = HT_BLOCK_KERNEL; kind <= HT_BLOCK_MARK; kind++) {
 		ht_buf_bytes(&t->payload, "reserved", 8);
 		add_meta(t, kind, 1);
 	}

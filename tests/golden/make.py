@@ -338,7 +338,7 @@ def every():
     w.opening(100, ((100, 5000),), ((1, 42, b"main"), (2, 43, b"two")))
     w.records(MODULE, (1, 100, 0, 1, 0x400000, 0x500000, 0, b"/usr/bin/prog", b"\xaa\xbb\xcc"))
     w.events(1, 0, (ALLOC, 110, M, 0x1000, 16, 1, 0), (FREE, 120, F, 0x1000, None, 1, 0))
-    w.block(CHECKPOINT, b"to come", 3)
+    w.block(CHECKPOINT, record(1, zigzag(0x5000), 24, 5, 0, 2, M), 1, times=(120, 120))
     w.block(KERNEL, b"\xff" * 20, 1, stream=7)
     w.block(MARK, b"", 0)
     w.block(999, b"nobody knows\0\0\0\0", 1)

@@ -1,0 +1,86 @@
+#!/bin/bash
+# checkpoints.sh -- heaptap checkpoint: what it adds is what the second decoder's replay says, windows are answered alike and from little
+. "$(dirname "$0")/lib.sh"
+need jq
+/usr/bin/python3 -c 'import xxhash, zstandard' 2>/dev/null || skip "python3-xxhash, python3-zstandard are not installed"
+checkpoints() { /usr/bin/python3 "$TOP/tests/decoder/checkpoints.py" "$@"; }
+
+# report FILE OPTION...: what is read, in bytes, of all files to stderr's file `read`; libraries are mapped, not read
+report() {
+	/usr/bin/python3 - "$HEAPTAP" "$@" <<'PY'
+import subprocess, sys
+def read():
+    return int(next(line.split()[1] for line in open("/proc/self/io") if line.startswith("rchar")))
+heaptap, path, *options = sys.argv[1:]
+before = read()
+done = subprocess.run([heaptap, "report", "--json", "-n", "0", "--no-symbols", *options, path], stdout=subprocess.PIPE)
+open("read", "w").write(str(read() - before))
+sys.stdout.buffer.write(done.stdout)
+sys.exit(done.returncode)
+PY
+}
+
+# Threads that hand blocks to each other; and a family, each member with a heap of its own.
+record storm.htap "$TARGETS/storm" random 7 3 100000 >/dev/null 2>&1 || fail "storm: exit $?"
+"$HEAPTAP" record --follow=all -o family.htap -- /bin/bash -c \
+	'for i in 1 2 3; do x=$(perl -e "for (1 .. 8000) { push @k, q(y) x (\$_ % 300) }; print 1"); done; (x=$(printf %s "$x")); exec perl -e "for (1 .. 20000) { push @k, q(y) x (\$_ % 200) }"' ||
+	fail "family: exit $?"
+for name in storm family; do
+	cp $name.htap with.htap
+	"$HEAPTAP" checkpoint with.htap >says || fail "$name: checkpoint: exit $?: $(cat says)"
+	grep -qE '^[0-9]+ checkpoints? added, ' says || fail "$name: $(cat says)"
+	cmp -n "$(stat -c %s $name.htap)" $name.htap with.htap || fail "$name: what was there was changed"
+	checkpoints with.htap >there || fail "$name: $(cat there)"
+	grep -q ': 0 checkpoints' there && fail "$name: $(cat there)"
+	"$HEAPTAP" verify --json $name.htap >verdict
+	"$HEAPTAP" verify --json with.htap | cmp - verdict || fail "$name: another verdict"
+	end=$("$HEAPTAP" info --json $name.htap | jq .duration_ns)
+	for part in 10 45 95; do
+		from=$((end * part / 100))ns to=$((end * part / 100 + end / 1000))ns
+		for options in "--from=$from --to=$to" "--at=$from" "--by=peak --from=$from --to=$to" "--by=aofi --group=thread --from=$from --to=$to --min-size=40" \
+			"--by=allocated --to=$to" "--by=leaked --from=$from --to=$to"; do
+			# shellcheck disable=SC2086
+			report $name.htap $options >expected || fail "$name: $options: exit $?"
+			# shellcheck disable=SC2086
+			report with.htap $options >got || fail "$name: $options, with checkpoints: exit $?"
+			cmp expected got || fail "$name: $options: another answer"
+		done
+	done
+	"$HEAPTAP" checkpoint with.htap | grep -q 'there already' || fail "$name: checkpoints twice"
+	mv with.htap $name-with.htap
+done
+
+# Of a longer trace a fraction is read: at most a block of each thread, whatever came before. The share of a large one: bench/window.sh.
+record long.htap "$TARGETS/storm" random 8 2 500000 >/dev/null 2>&1 || fail "a longer storm: exit $?"
+"$HEAPTAP" checkpoint long.htap >says || fail "checkpoint: exit $?"
+end=$("$HEAPTAP" info --json long.htap | jq .duration_ns)
+report long.htap --from=$((end / 2))ns --to=$((end / 2 + end / 10000))ns >got || fail "a window: exit $?"
+[ $(($(cat read) * 5)) -lt "$(stat -c %s long.htap)" ] || fail "$(cat read) bytes read of $(stat -c %s long.htap)"
+end=$("$HEAPTAP" info --json storm.htap | jq .duration_ns)
+
+# Damage elsewhere does not matter, damage in what is needed is said.
+cp storm-with.htap hurt.htap
+printf 'XXXXXXXX' | dd of=hurt.htap bs=1 seek=20000 conv=notrunc status=none
+"$HEAPTAP" verify hurt.htap >says 2>&1
+[ $? = 4 ] || fail "nothing was hurt: $(cat says)"
+report hurt.htap --at=$((end * 9 / 10))ns >got || fail "damage elsewhere: exit $?"
+report storm.htap --at=$((end * 9 / 10))ns | cmp - got || fail "damage elsewhere: another answer"
+"$HEAPTAP" report --at=1ns hurt.htap >got 2>says
+[ $? = 4 ] || fail "damage in what is needed: $(cat says)"
+"$HEAPTAP" checkpoint hurt.htap 2>says
+[ $? = 4 ] || fail "a damaged trace got checkpoints"
+
+# What an interrupted run leaves is cut off by the next one; nothing else is.
+long=$(stat -c %s storm.htap)
+head -c $((long + 300)) storm-with.htap >left.htap
+"$HEAPTAP" checkpoint left.htap >says || fail "after an interrupted run: exit $?"
+cmp left.htap storm-with.htap || fail "after an interrupted run there is something else"
+head -c $((long - 300)) storm-with.htap >cut.htap
+"$HEAPTAP" checkpoint cut.htap 2>says
+[ $? = 4 ] || fail "a truncated trace got checkpoints"
+[ "$(stat -c %s cut.htap)" = $((long - 300)) ] || fail "a truncated trace was changed"
+
+cp "$TOP/tests/golden/clean.htap" tiny.htap
+"$HEAPTAP" checkpoint tiny.htap | grep -q 'no checkpoint added' || fail "a tiny trace"
+"$HEAPTAP" checkpoint nowhere.htap 2>says
+[ $? = 3 ] || fail "no file: $(cat says)"
