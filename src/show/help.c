@@ -46,8 +46,8 @@ void ht_help_print(const struct ht_command *command)
 	ht_outf("usage: heaptap COMMAND [OPTION...] [WORD...]\nrecords every heap call of a program, and answers "
 		"questions about them\n\n");
 	for (size_t i = 0; ht_commands[i]; i++)
-		ht_outf("  %-10s%s\n", ht_commands[i]->name, ht_commands[i]->says);
-	ht_outf("\n  %-10s%s\n  %-10s%s\n", "--version", "the version of heaptap", "--help", "say this");
+		ht_outf("  %-12s%s\n", ht_commands[i]->name, ht_commands[i]->says);
+	ht_outf("\n  %-12s%s\n  %-10s%s\n", "--version", "the version of heaptap", "--help", "say this");
 }
 
 static int run(const struct ht_given *given)
