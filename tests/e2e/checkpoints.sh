@@ -62,9 +62,9 @@ cp storm-with.htap hurt.htap
 printf 'XXXXXXXX' | dd of=hurt.htap bs=1 seek=20000 conv=notrunc status=none
 "$HEAPTAP" verify hurt.htap >says 2>&1
 [ $? != 0 ] || fail "nothing was hurt: $(cat says)"
-report hurt.htap --at=$((end * 9 / 10))ns >got || fail "damage elsewhere: exit $?"
-report storm.htap --at=$((end * 9 / 10))ns | cmp - got || fail "damage elsewhere: another answer"
-"$HEAPTAP" report --to=$((end / 10))ns hurt.htap >got 2>says
+report hurt.htap --at=$((end - 1))ns >got || fail "damage elsewhere: exit $?"
+report storm.htap --at=$((end - 1))ns | cmp - got || fail "damage elsewhere: another answer"
+"$HEAPTAP" report --to=$((end - 1))ns hurt.htap >got 2>says
 [ $? = 4 ] || fail "damage in what is needed: $(cat says)"
 "$HEAPTAP" checkpoint hurt.htap 2>says
 [ $? = 4 ] || fail "a damaged trace got checkpoints"
