@@ -4,7 +4,9 @@
  * inspect/story.h says what is told. A lifetime is printed as soon as it ends; nothing is kept.
  *
  *   24 bytes at 0x55d0c2a0, event 17, for 0.000012000 s
- *     handed out  0.000123456 s  thread 1 (main)  malloc from 0x401000
+ *     handed out  0.000123456 s  thread 1 (main)  malloc
+ *           fill                                        prog.c:31
+ *           main                                        prog.c:77
  *     freed       0.000135456 s  thread 2 (pool)  free; from where was not recorded: use record --free-stacks
  */
 #include <inttypes.h>
@@ -15,15 +17,17 @@
 #include "show/answer.h"
 #include "show/call.h"
 #include "show/command.h"
+#include "show/naming.h"
 #include "show/out.h"
 #include "show/table.h"
 
-enum { OPT_JSON, OPT_PROCESS };
+enum { OPT_JSON, OPT_PROCESS, OPT_NAMING, OPT_END = OPT_NAMING + HT_NAMING_OPTIONS };
 
 static const struct ht_option options[] = {
 	[OPT_JSON] = { .name = "json", .says = "one object: every lifetime with its calls" },
 	[OPT_PROCESS] = HT_OPTION_PROCESS,
-	{ 0 },
+	HT_NAMING_AT(OPT_NAMING),
+	[OPT_END] = { 0 },
 };
 
 static const char *const end_name[] = {
@@ -38,6 +42,7 @@ static const struct ht_field life_fields[] = {
 
 struct teller {
 	struct ht_model *model;
+	struct ht_symbols *symbols;
 	struct ht_table row;
 	bool free_stacks;
 	uint64_t told;
@@ -79,9 +84,9 @@ static int print_json(void *state, const struct ht_lifetime *l, struct ht_err *e
 	ht_out_text(p->told++ ? ",{" : "{");
 	ht_table_json(t, 0);
 	ht_out_text(",\"handed_out\":");
-	ht_call_json(p->model, &l->born);
+	ht_call_json(p->model, p->symbols, &l->born);
 	ht_out_text(",\"ended\":");
-	ht_call_json(p->model, &l->ended);
+	ht_call_json(p->model, p->symbols, &l->ended);
 	ht_out_text("}");
 	return go_on(err);
 }
@@ -95,11 +100,13 @@ static void print_birth(struct teller *p, const struct ht_lifetime *l)
 	if (l->has_from)
 		ht_outf(", was 0x%" PRIx64, l->from_address);
 	ht_out_text("\n");
+	ht_call_stack(p->model, p->symbols, &l->born);
 }
 
 static void print_end(struct teller *p, const struct ht_lifetime *l)
 {
 	uint64_t pc;
+	bool has_caller = ht_model_caller(p->model, l->ended.context, &pc);
 
 	switch (l->end) {
 	case HT_LIFE_FREED:
@@ -108,9 +115,11 @@ static void print_end(struct teller *p, const struct ht_lifetime *l)
 		ht_call_text(p->model, &l->ended);
 		if (l->end == HT_LIFE_MOVED)
 			ht_outf(", to 0x%" PRIx64, l->to_address);
-		else if (!p->free_stacks && !ht_model_caller(p->model, l->ended.context, &pc))
+		else if (!p->free_stacks && !has_caller)
 			ht_out_text("; from where was not recorded: use record --free-stacks");
 		ht_out_text("\n");
+		if (has_caller)
+			ht_call_stack(p->model, p->symbols, &l->ended);
 		break;
 	case HT_LIFE_KEPT:
 		ht_out_text("  never freed\n");
@@ -171,36 +180,49 @@ static int parse(const char *word, bool *is_address, uint64_t *ret, struct ht_er
 	return 0;
 }
 
+/* 0; or a code, after what could be told. */
+static int tell(struct teller *p, const struct ht_given *given, uint64_t number, bool by_address, struct ht_err *err)
+{
+	bool json = given->option[OPT_JSON];
+	struct ht_listener to = { json ? print_json : print_text, p };
+	struct ht_story story;
+	int rc = ht_naming_open(p->model, given, OPT_NAMING, &p->symbols, err);
+
+	if (rc)
+		return rc;
+	p->free_stacks = p->model->session.flags & 2;
+	if (json)
+		ht_outf("{\"free_stacks\":%s,\"lifetimes\":[", p->free_stacks ? "true" : "false");
+	rc = by_address ? ht_story_of_address(p->model, number, &to, &story, err)
+			: ht_story_of_event(p->model, number, &to, &story, err);
+	if (!rc && json)
+		ht_out_text("]}\n");
+	else if (!rc && !story.lifetimes)
+		print_none(given->word[1], &story, by_address);
+	ht_naming_warn(given->word[0], p->symbols);
+	return rc;
+}
+
 static int run(const struct ht_given *given)
 {
-	bool json = given->option[OPT_JSON], by_address;
 	struct teller p = { .row = HT_TABLE(life_fields) };
-	struct ht_listener to = { json ? print_json : print_text, &p };
-	struct ht_story story;
 	struct ht_err err;
 	uint64_t number;
-	int status, rc;
+	bool by_address;
+	int status;
 
 	if (parse(given->word[1], &by_address, &number, &err))
 		return ht_complain(given->word[1], &err);
 	status = ht_answer_open(given->word[0], given->option[OPT_PROCESS], &p.model);
 	if (status)
 		return status;
-	p.free_stacks = p.model->session.flags & 2;
-	if (json)
-		ht_outf("{\"free_stacks\":%s,\"lifetimes\":[", p.free_stacks ? "true" : "false");
-	rc = by_address ? ht_story_of_address(p.model, number, &to, &story, &err)
-			: ht_story_of_event(p.model, number, &to, &story, &err);
-	if (!rc && json)
-		ht_out_text("]}\n");
-	else if (!rc && !story.lifetimes)
-		print_none(given->word[1], &story, by_address);
 	status = ht_answer_status(p.model);
-	if (rc && !ht_out_failed())
+	if (tell(&p, given, number, by_address, &err) && !ht_out_failed())
 		status = ht_complain(given->word[1], &err);
-	else if (!status && !story.lifetimes)
+	else if (!status && !p.told)
 		status = HT_STATUS_BAD;
 	ht_table_fini(&p.row);
+	ht_symbols_close(p.symbols);
 	ht_model_close(p.model);
 	return status;
 }

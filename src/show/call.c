@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* call.c -- prints a moment
  *
- * call.h has the forms. A name of a thread is a stranger's string.
+ * call.h has the forms. A name of a thread is a stranger's string. A stack is made a place of its own, so that it reads as in
+ * every other answer.
  */
 #include "show/call.h"
 
 #include <inttypes.h>
 
+#include "inspect/places.h"
 #include "show/out.h"
+#include "show/stacks.h"
 #include "show/table.h"
+
+#define FRAMES_SHOWN 12
 
 static const struct ht_field fields[] = {
 	{ .name = "time_ns" },
@@ -19,7 +24,7 @@ static const struct ht_field fields[] = {
 
 void ht_call_text(struct ht_model *t, const struct ht_moment *m)
 {
-	uint64_t ns = ht_clock_time_ns(&t->clock, m->ticks), pc;
+	uint64_t ns = ht_clock_time_ns(&t->clock, m->ticks);
 	const char *function = ht_model_function(t, m->context);
 
 	ht_outf("%" PRIu64 ".%09" PRIu64 " s  thread %" PRIu64, ns / 1000000000, ns % 1000000000, m->stream->number);
@@ -29,13 +34,33 @@ void ht_call_text(struct ht_model *t, const struct ht_moment *m)
 		ht_out_text(")");
 	}
 	ht_outf("  %s", function ? function : "?");
-	if (ht_model_caller(t, m->context, &pc))
-		ht_outf(" from 0x%" PRIx64, pc);
 }
 
-void ht_call_json(struct ht_model *t, const struct ht_moment *m)
+/* False: no memory; then the answer goes on without this stack. */
+static bool find_place(struct ht_model *t, struct ht_symbols *s, const struct ht_moment *m, struct ht_places *ret)
+{
+	struct ht_site site = { .image = m->stream->image, .context = m->context };
+	struct ht_sites one = { .list = { &site, 1, 1 } };
+	struct ht_err err;
+
+	return !ht_places_make(t, s, &one, ret, &err);
+}
+
+void ht_call_stack(struct ht_model *t, struct ht_symbols *s, const struct ht_moment *m)
+{
+	struct ht_places places;
+	uint64_t pc;
+
+	if (!ht_model_caller(t, m->context, &pc) || !find_place(t, s, m, &places))
+		return;
+	ht_stacks_text(&places, places.site[0], FRAMES_SHOWN);
+	ht_places_fini(&places);
+}
+
+void ht_call_json(struct ht_model *t, struct ht_symbols *s, const struct ht_moment *m)
 {
 	struct ht_table row = HT_TABLE(fields);
+	struct ht_places places;
 	uint64_t pc = 0;
 	bool has_caller;
 
@@ -50,6 +75,13 @@ void ht_call_json(struct ht_model *t, const struct ht_moment *m)
 	ht_table_add(&row, ht_if(has_caller, ht_hex(pc)));
 	ht_out_text("{");
 	ht_table_json(&row, 0);
+	ht_out_text(",\"stack\":");
+	if (find_place(t, s, m, &places)) {
+		ht_stacks_json(&places, places.site[0]);
+		ht_places_fini(&places);
+	} else {
+		ht_out_text("null");
+	}
 	ht_out_text("}");
 	ht_table_fini(&row);
 }

@@ -4,25 +4,32 @@
  * inspect/misuse.h says what is an error. Equal ones are shown once, with a count and the calls of the first:
  *
  *   double free of 0x55d0c2a0, 3 times
- *     here           0.000123456 s  thread 1 (main)  free from 0x401000
- *     handed out     0.000100000 s  thread 1 (main)  malloc from 0x401200, 24 bytes
- *     released       0.000111000 s  thread 2 (pool)  free from 0x401300
+ *     here           0.000123456 s  thread 1 (main)  free
+ *           again                                       prog.c:31
+ *           main                                        prog.c:77
+ *     handed out     0.000100000 s  thread 1 (main)  malloc, 24 bytes
+ *           ...
+ *     released       0.000111000 s  thread 2 (pool)  free
+ *           ...
  */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "inspect/misuse.h"
 #include "show/answer.h"
 #include "show/call.h"
 #include "show/command.h"
+#include "show/naming.h"
 #include "show/out.h"
 #include "show/table.h"
 
-enum { OPT_JSON, OPT_PROCESS };
+enum { OPT_JSON, OPT_PROCESS, OPT_NAMING, OPT_END = OPT_NAMING + HT_NAMING_OPTIONS };
 
 static const struct ht_option options[] = {
 	[OPT_JSON] = { .name = "json", .says = "one object: every error with its calls, and what could not be judged" },
 	[OPT_PROCESS] = HT_OPTION_PROCESS,
-	{ 0 },
+	HT_NAMING_AT(OPT_NAMING),
+	[OPT_END] = { 0 },
 };
 
 static const char *const kind_name[] = {
@@ -46,7 +53,7 @@ static const struct ht_field sum_fields[] = {
 
 /* ---- JSON -------------------------------------------------------------------------------------------------- */
 
-static void print_json(struct ht_model *t, const struct ht_misuses *found)
+static void print_json(struct ht_model *t, struct ht_symbols *s, const struct ht_misuses *found)
 {
 	struct ht_table row = HT_TABLE(error_fields), sums = HT_TABLE(sum_fields);
 
@@ -69,11 +76,11 @@ static void print_json(struct ht_model *t, const struct ht_misuses *found)
 		ht_out_text(i ? ",{" : "{");
 		ht_table_json(&row, 0);
 		ht_out_text(",\"here\":");
-		ht_call_json(t, &m->here);
+		ht_call_json(t, s, &m->here);
 		ht_out_text(",\"handed_out\":");
-		ht_call_json(t, &m->born);
+		ht_call_json(t, s, &m->born);
 		ht_out_text(",\"released\":");
-		ht_call_json(t, &m->before);
+		ht_call_json(t, s, &m->before);
 		ht_out_text("}");
 	}
 	ht_out_text("]}\n");
@@ -109,28 +116,33 @@ static void print_title(const struct ht_misuse *m, const struct ht_model *t)
 	ht_out_text("\n");
 }
 
-static void print_call(struct ht_model *t, const char *title, const struct ht_moment *m)
+static void print_call(struct ht_model *t, struct ht_symbols *s, const char *title, const struct ht_moment *m,
+		       const char *more)
 {
+	uint64_t pc;
+
 	ht_outf("  %-12s", title);
 	ht_call_text(t, m);
+	ht_outf("%s\n", more);
+	if (ht_model_caller(t, m->context, &pc))
+		ht_call_stack(t, s, m);
+	else if (!(t->session.flags & 2))
+		ht_out_text("        (from where was not recorded: use record --free-stacks)\n");
 }
 
-static void print_text(struct ht_model *t, const struct ht_misuses *found)
+static void print_text(struct ht_model *t, struct ht_symbols *s, const struct ht_misuses *found)
 {
 	for (size_t i = 0; i < found->list.count; i++) {
 		const struct ht_misuse *m = &found->list.at[i];
+		char size[48];
 
 		print_title(m, t);
-		print_call(t, "here", &m->here);
-		ht_out_text("\n");
-		if (m->born.known) {
-			print_call(t, "handed out", &m->born);
-			ht_outf(", %" PRIu64 " bytes\n", m->block_size);
-		}
-		if (m->before.known) {
-			print_call(t, "released", &m->before);
-			ht_out_text("\n");
-		}
+		snprintf(size, sizeof(size), ", %" PRIu64 " bytes", m->block_size);
+		print_call(t, s, "here", &m->here, "");
+		if (m->born.known)
+			print_call(t, s, "handed out", &m->born, size);
+		if (m->before.known)
+			print_call(t, s, "released", &m->before, "");
 		ht_out_text("\n");
 	}
 	if (found->errors)
@@ -144,25 +156,28 @@ static void print_text(struct ht_model *t, const struct ht_misuses *found)
 
 static int run(const struct ht_given *given)
 {
-	struct ht_misuses found;
+	struct ht_misuses found = { 0 };
+	struct ht_symbols *s = NULL;
 	struct ht_model *t;
 	struct ht_err err;
 	int status = ht_answer_open(given->word[0], given->option[OPT_PROCESS], &t);
 
 	if (status)
 		return status;
-	if (ht_misuse_find(t, &found, &err)) {
-		ht_model_close(t);
-		return ht_complain(given->word[0], &err);
+	if (ht_misuse_find(t, &found, &err) || ht_naming_open(t, given, OPT_NAMING, &s, &err)) {
+		status = ht_complain(given->word[0], &err);
+	} else {
+		if (given->option[OPT_JSON])
+			print_json(t, s, &found);
+		else
+			print_text(t, s, &found);
+		ht_naming_warn(given->word[0], s);
+		status = ht_answer_status(t);
+		if (!status && found.errors)
+			status = HT_STATUS_BAD;
 	}
-	if (given->option[OPT_JSON])
-		print_json(t, &found);
-	else
-		print_text(t, &found);
-	status = ht_answer_status(t);
-	if (!status && found.errors)
-		status = HT_STATUS_BAD;
 	ht_misuse_fini(&found);
+	ht_symbols_close(s);
 	ht_model_close(t);
 	return status;
 }

@@ -47,7 +47,7 @@ void ht_help_print(const struct ht_command *command)
 		"questions about them\n\n");
 	for (size_t i = 0; ht_commands[i]; i++)
 		ht_outf("  %-12s%s\n", ht_commands[i]->name, ht_commands[i]->says);
-	ht_outf("\n  %-12s%s\n  %-10s%s\n", "--version", "the version of heaptap", "--help", "say this");
+	ht_outf("\n  %-12s%s\n  %-12s%s\n", "--version", "the version of heaptap", "--help", "say this");
 }
 
 static int run(const struct ht_given *given)

@@ -19,7 +19,8 @@ says() { # says STATUS WORD <TEXT: the answer about clean.htap
 }
 says 0 8 <<'END'
 100 bytes at 0x20000, event 2, for 0.000000010 s
-  handed out  0.000000003 s  thread 1 (main)  malloc from 0x401000
+  handed out  0.000000003 s  thread 1 (main)  malloc
+        0x401000
   moved       0.000000013 s  thread 1 (main)  realloc, to 0x30000
 
 200 bytes at 0x30000, event 8, for 0.000000007 s
@@ -29,12 +30,15 @@ END
 says 0 0x10006 <<'END'
 7 bytes at 0x10000, event 1, for 0.000001500 s
   existed     0.000000000 s  thread 1 (main)  ?
-  freed       0.000001500 s  thread 1 (main)  free from 0x401000
+  freed       0.000001500 s  thread 1 (main)  free
+        0x401000
 END
 says 0 0x40000 <<'END'
 64 bytes at 0x40000, event 11, for 0.000002004 s
-  handed out  0.000000996 s  thread 1 (main)  malloc from 0x401000
-  freed       0.000003000 s  thread 1 (main)  free from 0x401000
+  handed out  0.000000996 s  thread 1 (main)  malloc
+        0x401000
+  freed       0.000003000 s  thread 1 (main)  free
+        0x401000
 END
 says 1 0x50050 <<'END'
 no recorded block ever held 0x50050

@@ -20,6 +20,12 @@ answered errors wrong.htap
 [ "$(grep -c '^double free of 0x' text)" = 3 ] || fail "text: $(cat text)"
 grep -q 'is from new\[\], and released by delete(size), 3 times$' text || fail "text: $(cat text)"
 
+# with the whole stack, by name, as far as it was recorded
+grep -qE '^        (wrong_ones|main) +misuse\.cc:[0-9]+' text || fail "no names: $(cat text)"
+grep -q 'from where was not recorded: use record --free-stacks' text || fail "not said why there is no stack: $(cat text)"
+jq -e '[.places[].handed_out | select(.) | .stack | any(.function == "main" and .line > 0 and (.file | endswith("misuse.cc")))] | length > 0 and all' found >/dev/null ||
+	fail "a stack does not lead to main: $(cat found)"
+
 for file in "$TOP"/tests/golden/*.htap; do answered errors "$file"; done
 
 # A free that is stamped before the other thread's malloc: within a microsecond it is two inverted stamps, behind it an error.
