@@ -175,11 +175,15 @@ int ht_limits_read(struct ht_limits *l, const char *path, struct ht_err *err)
 	if (!file)
 		return ht_err_sys(err, "cannot open the budget");
 	for (unsigned long number = 1; !rc; number++) {
+		ssize_t len;
 		char *text;
 
 		errno = 0;
-		if (getline(&line, &cap, file) < 0)
+		len = getline(&line, &cap, file);
+		if (len < 0)
 			return ferror(file) || errno ? ht_err_sys(err, "cannot read the budget") : 0;
+		if (strlen(line) != (size_t)len)
+			return ht_err_set(err, HT_EUSAGE, "line %lu: this is no text: it has a NUL byte", number);
 		text = trim(line);
 		if (*text == '[')
 			rc = read_section(l, text, &scope, err);

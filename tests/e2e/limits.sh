@@ -124,6 +124,12 @@ budgeted 1 strict.budget ./before 10
 grep -q 'max-leaked  *9.8 KiB' says || fail "$(cat says)"
 budgeted 0 loose.budget ./before 10
 [ -s says ] && fail "a kept budget speaks: $(cat says)"
+# Of a whole tree: what each process leaks is added up.
+rm -f tree.htap
+"$HEAPTAP" record --follow=all --wait=tree -o tree.htap --budget=strict.budget -- sh -c './before 10; ./before 20; exit 0' >out 2>says
+[ $? = 1 ] || fail "a tree: $(cat says)"
+judged 1 --max-leaked=29999 --in=load tree.htap
+judged 0 --max-leaked=30000 --max-peak=20000 --in=load tree.htap
 budgeted 3 strict.budget sh -c './before 10; exit 3'
 budgeted 137 strict.budget sh -c 'kill -KILL $$'
 
@@ -153,4 +159,7 @@ for line in 'max-pek = 1' 'max-peak' 'max-peak = x' '[load]' '[in load' '[in ]' 
 	wrong 125 "bad.budget: line " record -o never.htap --budget=bad.budget -- touch ran
 	i=$((i + 1))
 done
+printf 'max-leaked = 1\0M\n' >bad.budget
+wrong 2 'line 1: this is no text' budget --budget=bad.budget before.htap
+wrong 3 'cannot read the budget' budget --budget=. before.htap
 [ $i = 7 ] && [ ! -e ran ] && [ ! -e never.htap ] || fail "a program ran under a budget that says nothing"
