@@ -27,6 +27,9 @@
 #include "agent/sys.h"
 #include "channel/channel.h"
 
+/* Nothing here is another library's: addresses need no table. */
+#pragma GCC visibility push(hidden)
+
 #define ht_likely(x) __builtin_expect(!!(x), 1)
 #define ht_unlikely(x) __builtin_expect(!!(x), 0)
 #define HT_NOINLINE __attribute__((noinline))
@@ -50,6 +53,8 @@ struct ht_gate {
 	uint8_t tsc;   /* stamps are rdtsc */
 	uint8_t glibc; /* blocks carry glibc's chunk header */
 	uint8_t stacks, free_stacks;
+	uint8_t short_alloc; /* glibc, rdtsc, no stacks: see hooks.h */
+	uint8_t short_free; /* glibc, rdtsc, no stacks on frees, and the real free calls no hook: nothing is left to do after it */
 	uint32_t image;
 	uint32_t pid; /* of the process whose memory this is */
 	struct ht_channel *channel;
@@ -77,9 +82,9 @@ struct ht_thread {
 	uint8_t calling;      /* enum ht_calling */
 	uint8_t stalled;      /* a wait ran out; no call waits again before room was found */
 	uint8_t function;     /* enum ht_function, of the call that `inside` names */
-	uint8_t side;         /* the slot holds a block that was allocated inside this call */
 	uint8_t throwing;     /* enum ht_throwing: what operators.c does when the real function throws */
 	uint8_t astray;       /* a call was left by a jump: cell and last_ticks may not be what was published */
+	uint8_t side;         /* the slot holds a block that was allocated inside this call */
 	uint8_t interrupted; /* enum ht_calling, of the call that slot->outer keeps for when this one is done; 0: there is none */
 };
 
@@ -109,6 +114,8 @@ static_assert(sizeof(struct ht_thread) == 64, "static TLS is scarce: fault catal
 bool ht_thread_reenter(struct ht_thread *t, uintptr_t frame, const void *caller);
 void ht_thread_resume_outer(struct ht_thread *t);
 bool ht_thread_make_room(struct ht_thread *t);
+void ht_thread_emit_long(struct ht_thread *t, enum ht_cell_kind kind, uint32_t context, enum ht_place place,
+			 uint64_t address, uint64_t size, uint64_t now);
 bool ht_thread_lose(struct ht_thread *t); /* counts the call as entered and lost; false */
 void ht_thread_side_block(struct ht_thread *t, enum ht_function function, const void *p, uint64_t size);
 void ht_thread_side_freed(struct ht_thread *t, const void *p);
@@ -128,6 +135,7 @@ void *ht_next_symbol(const char *name); /* any other symbol of the modules behin
 struct ht_next_facts {
 	const char *allocator; /* the module that serves malloc; lives as long as the module */
 	bool glibc;            /* it is glibc itself: blocks have its chunk header */
+	bool plain_free;       /* ... and so is free, of a version without __free_hook: it calls no hook */
 	bool own;              /* the executable, or something else in front of us, defines malloc: we are not asked */
 };
 struct ht_next_facts ht_next_facts(void);
@@ -149,6 +157,15 @@ enum ht_door_state ht_fork_adopt(void); /* this process is a child that nobody h
 struct ht_image *ht_session_announce(struct ht_channel *ch, uint32_t *ret);
 void ht_session_announced(struct ht_image *image, uint32_t number);
 bool ht_session_same_pids(const struct ht_channel *ch); /* a pid is the same process here and to the collector */
+
+/* One instruction; an atomic load would take three. Relaxed, as ht_door_state(). */
+static inline bool ht_door_is(enum ht_door_state state)
+{
+	bool is;
+
+	__asm__ volatile("cmpb %2, %1" : "=@cce"(is) : "m"(ht_door.state), "i"(state));
+	return is;
+}
 
 static inline unsigned ht_door_state(void)
 {
@@ -173,20 +190,40 @@ static inline uint64_t ht_slot_sum(const struct ht_slot *s)
 	       atomic_load_explicit(&s->lost, memory_order_relaxed);
 }
 
+/* The collector still wants events. Relaxed: a call that sees the old value is one in flight; collect/drain.c waits for it when it closes the
+ * account. */
+static inline bool ht_recording(void)
+{
+	bool is;
+
+	__asm__ volatile("cmpl $0, %1" : "=@ccne"(is) : "m"(ht_gate.channel->recording));
+	return is;
+}
+
 static inline void ht_call_begin(struct ht_slot *s)
 {
-	s->begun = ht_slot_sum(s);
+	uint64_t sum;
+
+	/* ht_slot_sum(): of atomic loads the compiler would make twice as many instructions */
+	__asm__ volatile("mov %1, %0\n\tadd %2, %0\n\tadd %3, %0\n\tadd %4, %0"
+			 : "=&r"(sum)
+			 : "m"(s->entered), "m"(s->head), "m"(s->counted_only), "m"(s->lost)
+			 : "cc");
+	s->begun = sum;
 	ht_bump(&s->entered, 1);
+}
+
+static inline uint64_t ht_rdtsc(void)
+{
+	uint64_t lo, hi; /* the instruction clears their upper halves */
+
+	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+	return hi << 32 | lo;
 }
 
 static inline uint64_t ht_ticks(void)
 {
-	uint32_t lo, hi;
-
-	if (ht_unlikely(!ht_gate.tsc))
-		return ht_sys_monotonic_ns();
-	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
-	return (uint64_t)hi << 32 | lo;
+	return ht_likely(ht_gate.tsc) ? ht_rdtsc() : ht_sys_monotonic_ns();
 }
 
 /* True: the call is to be recorded, `inside` is set, there is room. False: make the real call, then ht_call_leave. */
@@ -203,9 +240,7 @@ static inline bool ht_call_enter(struct ht_thread *t, enum ht_function function,
 	ht_signal_fence();
 	t->inside = frame;
 	ht_signal_fence();
-	/* relaxed: a call that sees the old value is one in flight; collect/drain.c waits for it when it closes the account */
-	if (ht_unlikely(t->cell >= t->limit) ||
-	    ht_unlikely(!atomic_load_explicit(&ht_gate.channel->recording, memory_order_relaxed)))
+	if (ht_unlikely(t->cell >= t->limit) || ht_unlikely(!ht_recording()))
 		return ht_thread_make_room(t);
 	ht_call_begin(t->slot);
 	return true;
@@ -228,20 +263,22 @@ static inline void ht_call_leave(struct ht_thread *t, uintptr_t frame)
 	}
 }
 
-/* Where a live block comes from, by the flag bits of its own chunk header. Nothing derived from the block is looked at. */
-static inline enum ht_place ht_place_of(const void *block)
+/* Where a live block comes from, by the flag bits of its own chunk header: 2, mapped; 4, of another arena. Nothing derived from the block is looked
+ * at. */
+static inline enum ht_place ht_place_by_header(const void *block)
 {
-	size_t header;
+	const unsigned by_flags =
+		HT_PLACE_MAIN | HT_PLACE_MAPPED << 2 | HT_PLACE_OTHER << 4 | (unsigned)HT_PLACE_MAPPED << 6;
 
-	if (!ht_gate.glibc)
-		return HT_PLACE_UNKNOWN;
-	header = ((const size_t *)block)[-1];
-	if (header & 2)
-		return HT_PLACE_MAPPED;
-	return header & 4 ? HT_PLACE_OTHER : HT_PLACE_MAIN;
+	return (enum ht_place)(by_flags >> (((const size_t *)block)[-1] & 6) & 3);
 }
 
-/* One row: stamps it, writes escapes and the event cell at t->cell, publishes. The caller has made sure of `inside`. */
+static inline enum ht_place ht_place_of(const void *block)
+{
+	return ht_gate.glibc ? ht_place_by_header(block) : HT_PLACE_UNKNOWN;
+}
+
+/* One row: stamps it, writes the event cell at t->cell, publishes. The caller has made sure of `inside`. */
 static inline void ht_emit(struct ht_thread *t, enum ht_cell_kind kind, uint32_t context, enum ht_place place,
 			   uint64_t address, uint64_t size)
 {
@@ -249,26 +286,18 @@ static inline void ht_emit(struct ht_thread *t, enum ht_cell_kind kind, uint32_t
 	uint64_t now = ht_ticks();
 	uint64_t delta = now - t->last_ticks;
 
-	if (ht_unlikely(delta > HT_CELL_DELTA_MAX)) {
-		if ((int64_t)delta < 0)
-			now = t->last_ticks; /* another CPU's counter is behind: a thread's time never goes back */
-		*c++ = (struct ht_cell){ { ht_cell_word0(HT_CELL_TIME, 0, 0), now } };
-		delta = 0;
-	}
-	if (ht_unlikely(!ht_cell_address_fits(address))) {
-		*c++ = (struct ht_cell){ { ht_cell_word0(HT_CELL_ADDRESS, 0, 0), address } };
-		address = 0;
-	}
-	if (ht_unlikely(size > HT_CELL_SIZE_MAX)) {
-		*c++ = (struct ht_cell){ { ht_cell_word0(HT_CELL_SIZE, 0, 0), size } };
-		size = 0;
+	if (ht_unlikely(delta > HT_CELL_DELTA_MAX) || ht_unlikely(!ht_cell_address_fits(address)) ||
+	    ht_unlikely(size > HT_CELL_SIZE_MAX)) {
+		ht_thread_emit_long(t, kind, context, place, address, size, now);
+		return;
 	}
 	c->word[0] = ht_cell_word0(kind, delta, context);
 	c->word[1] = ht_cell_word1(place, size, address);
-	c++;
 	t->last_ticks = now;
-	ht_bump(&t->slot->head, (uint64_t)(c - t->cell)); /* publish: C2 */
-	t->cell = c;
+	ht_bump(&t->slot->head, 1); /* publish: C2 */
+	t->cell = c + 1;
 }
+
+#pragma GCC visibility pop
 
 #endif

@@ -126,6 +126,6 @@ enum ht_door_state ht_fork_adopt(void)
 		stranger = true;
 		return HT_DOOR_DORMANT;
 	}
-	/* relaxed: see ht_call_enter */
+	/* relaxed: see ht_recording */
 	return atomic_load_explicit(&ch->recording, memory_order_relaxed) ? HT_DOOR_ACTIVE : HT_DOOR_DORMANT;
 }

@@ -25,6 +25,17 @@ static uint64_t product(size_t count, size_t size)
 	return __builtin_mul_overflow(count, size, &all) ? UINT64_MAX : all;
 }
 
+void *ht_hook_allocated_seldom(void *p, uint64_t size, enum ht_function fn)
+{
+	struct ht_hook h = { .thread = ht_thread_self(),
+			     .frame = (uintptr_t)__builtin_frame_address(0), /* the hook's: H3 */
+			     .function = fn,
+			     .recorded = true };
+
+	ht_hook_allocated(&h, p, size);
+	return p;
+}
+
 HT_ALLOC_HOOK(malloc, HT_FN_MALLOC, SIZE, (size), size)
 HT_ALLOC_HOOK(calloc, HT_FN_CALLOC, COUNT_SIZE, (count, size), product(count, size))
 HT_ALLOC_HOOK(aligned_alloc, HT_FN_ALIGNED_ALLOC, ALIGN_SIZE, (alignment, size), size)
@@ -50,6 +61,44 @@ HT_REALLOC_HOOK(reallocarray, HT_FN_REALLOCARRAY, OLD_COUNT_SIZE, (old, count, s
 #define BLOCK (void *p)
 #define BLOCK_SIZE (void *p, size_t size)
 #define BLOCK_ALIGN_SIZE (void *p, size_t alignment, size_t size)
-HT_FREE_HOOK(free, HT_FN_FREE, BLOCK, (p))
+
+/* glibc's free calls nothing that is hooked: the call is over for us before it begins. */
+static HT_NOINLINE void whole_free(void *p);
+static HT_NOINLINE void late_free(void *p);
+HT_HOOK(void, free, HT_FN_FREE, BLOCK, (p))
+{
+	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
+	struct ht_thread *t = ht_thread_self();
+
+	if (ht_unlikely(!ht_gate.short_free) || ht_unlikely(!p) || ht_unlikely(!ht_cell_address_fits((uintptr_t)p)) ||
+	    ht_unlikely(!ht_hook_enter_short(t, HT_FN_FREE, frame, __builtin_return_address(0)))) {
+		whole_free(p);
+		return;
+	}
+	if (ht_unlikely(!ht_hook_emit_short(t, HT_CELL_FREE, HT_FN_FREE, p, 0))) {
+		late_free(p);
+		return;
+	}
+	HT_NEXT(void, HT_FN_FREE, BLOCK)(p);
+}
+
+static void whole_free(void *p)
+{
+	struct ht_hook h = ht_hook_begin_free(HT_FN_FREE, p);
+
+	HT_NEXT(void, HT_FN_FREE, BLOCK)(p);
+	ht_hook_freed(&h, p);
+}
+
+/* Entered by the short way; the thread's last event is long ago. */
+static void late_free(void *p)
+{
+	struct ht_thread *t = ht_thread_self();
+
+	ht_emit(t, HT_CELL_FREE, HT_FN_FREE, ht_place_of(p), (uintptr_t)p, 0);
+	ht_call_done(t);
+	HT_NEXT(void, HT_FN_FREE, BLOCK)(p);
+}
+
 HT_FREE_HOOK(free_sized, HT_FN_FREE_SIZED, BLOCK_SIZE, (p, size))
 HT_FREE_HOOK(free_aligned_sized, HT_FN_FREE_ALIGNED_SIZED, BLOCK_ALIGN_SIZE, (p, alignment, size))

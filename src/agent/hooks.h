@@ -9,6 +9,7 @@
  *
  * Always true: H1  begin and end run in the frame of the same hook; H2  a call that the thread has left by a jump (its frame is no
  * longer in `inside`) records nothing more: ht_thread_reenter has counted it as lost. Nor does one that a fork copied into the child.
+ * H3  what is tail-called from a hook has the hook's frame
  */
 #ifndef HT_HOOKS_H
 #define HT_HOOKS_H
@@ -170,6 +171,73 @@ HT_INLINE void ht_hook_freed(struct ht_hook *h, void *p)
 	ht_call_done(h->thread);
 }
 
+/* ---- the short way ----------------------------------------------------------------------------------------------
+ *
+ * Nearly every call is nobody's inner one, finds room, and fits in one cell. It is recorded in as few instructions as the compiler can be brought
+ * to. Whatever else comes, before the real call or after it, goes the whole way, which is above. That is always a tail call, so that it has the
+ * frame of the hook, and the short way need not keep a register for it. */
+
+/* As ht_hook_enter, or false, and nothing has happened. */
+HT_INLINE bool ht_hook_enter_short(struct ht_thread *t, enum ht_function fn, uintptr_t frame, const void *caller)
+{
+#ifdef HT_BLOB
+	if (ht_unlikely(t == &ht_nobody))
+		return false;
+#endif
+	if (ht_unlikely(t->inside))
+		return false;
+	t->function = (uint8_t)fn;
+	t->caller = caller;
+	ht_signal_fence();
+	t->inside = frame;
+	ht_signal_fence(); /* a handler's own calls take cells: before this, not after */
+	if (ht_unlikely(t->cell >= t->limit) || ht_unlikely(!ht_recording())) {
+		t->inside = 0;
+		return false;
+	}
+	ht_call_begin(t->slot);
+	return true;
+}
+
+/* One cell, glibc's block, stamped by rdtsc. False: it does not fit, or the clock has gone far; nothing was written. */
+HT_INLINE bool ht_hook_emit_short(struct ht_thread *t, enum ht_cell_kind kind, enum ht_function fn, const void *p,
+				  uint64_t size)
+{
+	struct ht_cell *c = t->cell;
+	uint64_t now = ht_rdtsc(), delta = now - t->last_ticks;
+
+	if (ht_unlikely(delta > HT_CELL_DELTA_MAX))
+		return false;
+	c->word[0] = ht_cell_word0(kind, delta, fn);
+	c->word[1] = ht_cell_word1(ht_place_by_header(p), size, (uintptr_t)p);
+	t->last_ticks = now;
+	ht_bump(&t->slot->head, 1); /* publish: C2 */
+	t->cell = c + 1;
+	ht_signal_fence();
+	t->inside = 0;
+	ht_signal_fence();
+	return true;
+}
+
+/* The rest of a call that was entered by the short way and has returned `p`; returns it. */
+HT_NOINLINE void *ht_hook_allocated_seldom(void *p, uint64_t size, enum ht_function fn);
+
+HT_INLINE void *ht_hook_allocated_short(enum ht_function fn, uintptr_t frame, void *p, uint64_t size)
+{
+	struct ht_thread *t = ht_thread_self();
+
+	ht_signal_fence();
+	if (ht_unlikely(!ht_gate.short_alloc) || ht_unlikely(t->inside != frame) ||
+	    ht_unlikely(!ht_door_is(HT_DOOR_ACTIVE)) || ht_unlikely(t->side | t->interrupted) || ht_unlikely(!p) ||
+	    ht_unlikely(!ht_cell_address_fits((uintptr_t)p)) || ht_unlikely(size > HT_CELL_SIZE_MAX))
+		return ht_hook_allocated_seldom(p, size, fn);
+	t->calling = HT_CALLING_NOT;
+	ht_signal_fence();
+	if (ht_unlikely(!ht_hook_emit_short(t, HT_CELL_ALLOC, fn, p, size)))
+		return ht_hook_allocated_seldom(p, size, fn);
+	return p;
+}
+
 /* The exported function `name`, and the head of traced_<name>, whose body follows: the way of a call while events are recorded. All are
  * tail calls, so that the traced function sees the program's frame as its caller, and the dormant way is five instructions. */
 #define HT_HOOK(type, name, fn, parameters, arguments)                                                                 \
@@ -184,12 +252,12 @@ HT_INLINE void ht_hook_freed(struct ht_hook *h, void *p)
 	}                                                                                                              \
 	HT_EXPORT type name parameters                                                                                 \
 	{                                                                                                              \
-		unsigned state = ht_door_state();                                                                      \
-                                                                                                                       \
-		if (ht_unlikely(!ht_next[fn]) || ht_unlikely(state < HT_DOOR_ACTIVE))                                  \
+		if (ht_unlikely(!ht_next[fn]))                                                                         \
 			return first_##name arguments;                                                                 \
-		if (ht_unlikely(state == HT_DOOR_ACTIVE))                                                              \
+		if (ht_door_is(HT_DOOR_ACTIVE))                                                                        \
 			return traced_##name arguments;                                                                \
+		if (ht_unlikely(ht_door_is(HT_DOOR_LOOK)))                                                             \
+			return first_##name arguments;                                                                 \
 		return HT_NEXT(type, fn, parameters) arguments;                                                        \
 	}                                                                                                              \
 	static HT_NOINLINE type traced_##name parameters
@@ -208,7 +276,21 @@ HT_INLINE void ht_hook_freed(struct ht_hook *h, void *p)
 
 /* A function that returns a block of `bytes`. */
 #define HT_ALLOC_HOOK(name, fn, parameters, arguments, bytes)                                                          \
+	static HT_NOINLINE void *whole_##name parameters;                                                              \
 	HT_HOOK(void *, name, fn, parameters, arguments)                                                               \
+	{                                                                                                              \
+		uintptr_t frame = (uintptr_t)__builtin_frame_address(0);                                               \
+		struct ht_thread *t = ht_thread_self();                                                                \
+		void *p;                                                                                               \
+                                                                                                                       \
+		if (ht_unlikely(!ht_hook_enter_short(t, fn, frame, __builtin_return_address(0))))                      \
+			return whole_##name arguments;                                                                 \
+		t->calling = HT_CALLING_OPEN;                                                                          \
+		ht_signal_fence();                                                                                     \
+		p = HT_NEXT(void *, fn, parameters) arguments;                                                         \
+		return ht_hook_allocated_short(fn, (uintptr_t)__builtin_frame_address(0), p, bytes);                   \
+	}                                                                                                              \
+	static HT_NOINLINE void *whole_##name parameters                                                               \
 	{                                                                                                              \
 		struct ht_hook h = ht_hook_begin(fn);                                                                  \
 		void *p = HT_NEXT(void *, fn, parameters) arguments;                                                   \

@@ -256,6 +256,9 @@ struct ht_next_facts ht_next_facts(void)
 	if (find_behind("malloc", &where) && where) {
 		facts.allocator = where->l_name;
 		facts.glibc = find_in(where, "gnu_get_libc_version") != NULL;
+		/* 2.34 brought closefrom, and took __free_hook away */
+		facts.plain_free =
+			facts.glibc && find_in(where, "free") == ht_next[HT_FN_FREE] && find_in(where, "closefrom");
 	}
 	return facts;
 }

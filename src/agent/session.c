@@ -273,6 +273,10 @@ static enum ht_door_state join(void)
 	ht_gate.glibc = facts.glibc;
 	ht_gate.stacks = ch->flags & HT_SESSION_STACKS ? 1 : 0;
 	ht_gate.free_stacks = ch->flags & HT_SESSION_FREE_STACKS ? 1 : 0;
+	ht_gate.short_alloc = ht_gate.tsc && ht_gate.glibc && !ht_gate.stacks;
+#ifndef HT_PLANT_LATE_FREE /* hooks.h */
+	ht_gate.short_free = ht_gate.tsc && facts.plain_free && !ht_gate.free_stacks;
+#endif
 	ht_gate.channel = ch;
 	ht_gate.slots = (struct ht_slot *)((char *)ch + ch->slots_at);
 	ht_gate.seg_next = (_Atomic uint32_t *)((char *)ch + ch->seg_next_at);

@@ -20,6 +20,8 @@
 
 #include "agent/agent.h"
 
+#pragma GCC visibility push(hidden)
+
 /* What is known of a frame: where it will go on, and with which stack and frame pointer. The address carries two marks in its upper bits,
  * so that states, and the nodes made of them, differ by them. */
 struct ht_state {
@@ -166,5 +168,7 @@ uint32_t ht_context_cut(enum ht_function function);
 #ifdef HT_CHECK
 void ht_check_context(uint32_t context, enum ht_function function, uint64_t frame); /* check.c */
 #endif
+
+#pragma GCC visibility pop
 
 #endif

@@ -53,7 +53,7 @@ static bool collector_is_dead(void)
 
 static bool session_is_over(void)
 {
-	/* relaxed: see ht_call_enter */
+	/* relaxed: see ht_recording */
 	return !atomic_load_explicit(&ht_gate.channel->recording, memory_order_relaxed) || collector_is_dead();
 }
 
@@ -344,6 +344,35 @@ bool ht_thread_lose(struct ht_thread *t)
 		atomic_fetch_add_explicit(&ht_gate.channel->unassigned_lost, 1, memory_order_relaxed);
 	}
 	return false;
+}
+
+/* A row that does not fit in a cell: with escapes in front. */
+HT_NOINLINE void ht_thread_emit_long(struct ht_thread *t, enum ht_cell_kind kind, uint32_t context, enum ht_place place,
+				     uint64_t address, uint64_t size, uint64_t now)
+{
+	struct ht_cell *c = t->cell;
+	uint64_t delta = now - t->last_ticks;
+
+	if (delta > HT_CELL_DELTA_MAX) {
+		if ((int64_t)delta < 0)
+			now = t->last_ticks; /* another CPU's counter is behind: a thread's time never goes back */
+		*c++ = (struct ht_cell){ { ht_cell_word0(HT_CELL_TIME, 0, 0), now } };
+		delta = 0;
+	}
+	if (!ht_cell_address_fits(address)) {
+		*c++ = (struct ht_cell){ { ht_cell_word0(HT_CELL_ADDRESS, 0, 0), address } };
+		address = 0;
+	}
+	if (size > HT_CELL_SIZE_MAX) {
+		*c++ = (struct ht_cell){ { ht_cell_word0(HT_CELL_SIZE, 0, 0), size } };
+		size = 0;
+	}
+	c->word[0] = ht_cell_word0(kind, delta, context);
+	c->word[1] = ht_cell_word1(place, size, address);
+	c++;
+	t->last_ticks = now;
+	ht_bump(&t->slot->head, (uint64_t)(c - t->cell)); /* publish: C2 */
+	t->cell = c;
 }
 
 /* `inside` is already set to this call's frame. */
