@@ -115,7 +115,7 @@ bool ht_thread_reenter(struct ht_thread *t, uintptr_t frame, const void *caller)
 void ht_thread_resume_outer(struct ht_thread *t);
 bool ht_thread_make_room(struct ht_thread *t);
 void ht_thread_emit_long(struct ht_thread *t, enum ht_cell_kind kind, uint32_t context, enum ht_place place,
-			 uint64_t address, uint64_t size, uint64_t now);
+			 uint64_t address, uint64_t size);
 bool ht_thread_lose(struct ht_thread *t); /* counts the call as entered and lost; false */
 void ht_thread_side_block(struct ht_thread *t, enum ht_function function, const void *p, uint64_t size);
 void ht_thread_side_freed(struct ht_thread *t, const void *p);
@@ -288,7 +288,7 @@ static inline void ht_emit(struct ht_thread *t, enum ht_cell_kind kind, uint32_t
 
 	if (ht_unlikely(delta > HT_CELL_DELTA_MAX) || ht_unlikely(!ht_cell_address_fits(address)) ||
 	    ht_unlikely(size > HT_CELL_SIZE_MAX)) {
-		ht_thread_emit_long(t, kind, context, place, address, size, now);
+		ht_thread_emit_long(t, kind, context, place, address, size);
 		return;
 	}
 	c->word[0] = ht_cell_word0(kind, delta, context);

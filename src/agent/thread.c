@@ -348,9 +348,10 @@ bool ht_thread_lose(struct ht_thread *t)
 
 /* A row that does not fit in a cell: with escapes in front. */
 HT_NOINLINE void ht_thread_emit_long(struct ht_thread *t, enum ht_cell_kind kind, uint32_t context, enum ht_place place,
-				     uint64_t address, uint64_t size, uint64_t now)
+				     uint64_t address, uint64_t size)
 {
 	struct ht_cell *c = t->cell;
+	uint64_t now = ht_ticks();
 	uint64_t delta = now - t->last_ticks;
 
 	if (delta > HT_CELL_DELTA_MAX) {
