@@ -33,7 +33,7 @@ static bool is_tame(const char *path)
 	return true;
 }
 
-static int open_regular(const struct ht_elf_places *places, const char *path, char **ret, struct ht_err *err)
+static int open_regular(const struct ht_elf_places *places, const char *path, struct ht_err *err)
 {
 	ht_auto(memory) char *full = NULL;
 	struct stat st;
@@ -51,30 +51,42 @@ static int open_regular(const struct ht_elf_places *places, const char *path, ch
 		return ht_err_sys(err, "cannot be looked at");
 	if (!S_ISREG(st.st_mode) || !st.st_size)
 		return ht_err_set(err, HT_ESYSTEM, "is not a file with something in it");
-	*ret = ht_take(full);
 	return ht_take(fd);
 }
 
-int ht_elffile_open(const struct ht_elf_places *places, const char *path, struct ht_elffile *ret, struct ht_err *err)
+/* The file belongs to *f then, whose path is set. */
+static int read_file(int fd, struct ht_elffile *f, struct ht_err *err)
 {
-	struct ht_elffile f = { .fd = -1 };
 	const void *id;
 	ssize_t id_len;
 
 	elf_version(EV_CURRENT);
-	f.fd = open_regular(places, path, &f.path, err);
-	if (f.fd < 0)
-		return err->code;
-	f.elf = elf_begin(f.fd, ELF_C_READ_MMAP, NULL);
-	if (!f.elf || elf_kind(f.elf) != ELF_K_ELF || gelf_getclass(f.elf) != ELFCLASS64) {
-		ht_elffile_close(&f);
+	f->fd = fd;
+	f->elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+	if (!f->elf || elf_kind(f->elf) != ELF_K_ELF || gelf_getclass(f->elf) != ELFCLASS64) {
+		ht_elffile_close(f);
 		return ht_err_set(err, HT_EDAMAGED, "is not a 64-bit ELF file");
 	}
-	id_len = dwelf_elf_gnu_build_id(f.elf, &id);
+	id_len = dwelf_elf_gnu_build_id(f->elf, &id);
 	if (id_len > 0 && id_len <= HT_BUILD_ID_MAX)
-		f.build_id = (struct ht_str){ id, (size_t)id_len };
-	*ret = f;
+		f->build_id = (struct ht_str){ id, (size_t)id_len };
 	return 0;
+}
+
+int ht_elffile_open(const struct ht_elf_places *places, const char *path, struct ht_elffile *ret, struct ht_err *err)
+{
+	struct ht_elffile f = { .fd = -1, .path = strdup(path) };
+	int fd = f.path ? open_regular(places, path, err) : ht_err_set(err, HT_ESYSTEM, "out of memory");
+	int rc;
+
+	if (fd < 0) {
+		free(f.path);
+		return err->code;
+	}
+	rc = read_file(fd, &f, err);
+	if (!rc)
+		*ret = f;
+	return rc;
 }
 
 void ht_elffile_close(struct ht_elffile *f)
@@ -125,9 +137,9 @@ bool ht_elffile_has_unwind(const struct ht_elffile *f)
 
 /* ---- debug files ------------------------------------------------------------------------------------------- */
 
-static bool is_same_id(struct ht_str a, struct ht_str b)
+bool ht_elffile_has_id(const struct ht_elffile *f, struct ht_str id)
 {
-	return a.len && a.len == b.len && !memcmp(a.at, b.at, a.len);
+	return id.len && f->build_id.len == id.len && !memcmp(f->build_id.at, id.at, id.len);
 }
 
 /* The checksum of a debug link: CRC-32, low bit first, of the whole file. */
@@ -151,7 +163,7 @@ static bool has_checksum(int fd, uint32_t wanted)
 	return !got && ~crc == wanted;
 }
 
-static bool find_by_build_id(const struct ht_elf_places *places, struct ht_str id, struct ht_elffile *ret)
+bool ht_elffile_find_by_id(const struct ht_elf_places *places, struct ht_str id, struct ht_elffile *ret)
 {
 	const char *dir = places->debug_dir ? places->debug_dir : DEBUG_DIR;
 	char path[PATH_MAX];
@@ -169,7 +181,23 @@ static bool find_by_build_id(const struct ht_elf_places *places, struct ht_str i
 	strcpy(path + len, ".debug");
 	if (ht_elffile_open(places, path, &f, &err))
 		return false;
-	if (is_same_id(f.build_id, id)) {
+	if (ht_elffile_has_id(&f, id)) {
+		*ret = f;
+		return true;
+	}
+	ht_elffile_close(&f);
+	return false;
+}
+
+bool ht_elffile_fetch(const struct ht_elf_places *places, enum ht_wanted what, struct ht_str id, struct ht_elffile *ret)
+{
+	int fd = places->servers ? ht_servers_fetch(places->servers, what, id) : -1;
+	struct ht_elffile f = { 0 };
+	struct ht_err err;
+
+	if (fd < 0 || read_file(fd, &f, &err))
+		return false;
+	if (ht_elffile_has_id(&f, id)) {
 		*ret = f;
 		return true;
 	}
@@ -188,7 +216,7 @@ static bool try_link(const struct ht_elf_places *places, const struct ht_elffile
 	if (ht_elffile_open(places, path, &f, &err))
 		return false;
 	if (of->build_id.len && f.build_id.len)
-		good = is_same_id(of->build_id, f.build_id);
+		good = ht_elffile_has_id(&f, of->build_id);
 	else
 		good = has_checksum(f.fd, crc);
 	if (good)
@@ -224,5 +252,6 @@ static bool find_by_link(const struct ht_elf_places *places, const struct ht_elf
 bool ht_elffile_find_debug(const struct ht_elf_places *places, const struct ht_elffile *f, const char *path,
 			   struct ht_elffile *ret)
 {
-	return find_by_build_id(places, f->build_id, ret) || find_by_link(places, f, path, ret);
+	return ht_elffile_find_by_id(places, f->build_id, ret) || find_by_link(places, f, path, ret) ||
+	       ht_elffile_fetch(places, HT_WANTED_DEBUG, f->build_id, ret);
 }

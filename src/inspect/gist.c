@@ -9,7 +9,7 @@
 
 static int set_apart(struct ht_model *t, struct ht_sites *sites, struct ht_err *err)
 {
-	struct ht_symbols_options o = { 0 };
+	struct ht_symbols_options o = { .no_servers = true };
 	struct ht_places places = { 0 };
 	struct ht_symbols *symbols;
 	int rc = ht_symbols_open(t, &o, &symbols, err);

@@ -24,7 +24,7 @@
 
 static bool is_recorded_one(const struct ht_elffile *f, struct ht_str build_id)
 {
-	return !build_id.len || (build_id.len == f->build_id.len && !memcmp(build_id.at, f->build_id.at, build_id.len));
+	return !build_id.len || ht_elffile_has_id(f, build_id);
 }
 
 static void open_file(struct ht_object *o, const struct ht_elf_places *places, const char *path, struct ht_str build_id,
@@ -38,6 +38,8 @@ static void open_file(struct ht_object *o, const struct ht_elf_places *places, c
 		o->state = HT_OBJECT_REPLACED;
 		ht_elffile_close(&o->file);
 	}
+	if (!ht_elffile_is_open(&o->file))
+		ht_elffile_fetch(places, HT_WANTED_PROGRAM, build_id, &o->file);
 }
 
 static bool has_symbols(const struct ht_object *o)
@@ -50,10 +52,16 @@ static bool has_lines(const struct ht_object *o)
 	return o->units.dwarf;
 }
 
-static void read_file(struct ht_object *o, const struct ht_elffile *f)
+static void read_lines(struct ht_object *o, const struct ht_elf_places *places, const struct ht_elffile *f)
+{
+	if (!ht_units_open(&o->units, places, f))
+		o->lacks_alternate |= o->units.lacks_alternate;
+}
+
+static void read_file(struct ht_object *o, const struct ht_elf_places *places, const struct ht_elffile *f)
 {
 	if (!has_lines(o))
-		ht_units_open(&o->units, f);
+		read_lines(o, places, f);
 	if (!has_symbols(o))
 		ht_symtab_init(&o->symtab, f);
 }
@@ -65,14 +73,14 @@ void ht_object_open(struct ht_object *o, const struct ht_elf_places *places, con
 	open_file(o, places, path, build_id, err);
 	if (!ht_elffile_is_open(&o->file))
 		return;
-	ht_units_open(&o->units, &o->file);
+	read_lines(o, places, &o->file);
 	if (!has_lines(o) && ht_elffile_find_debug(places, &o->file, path, &o->debug))
-		read_file(o, &o->debug);
-	read_file(o, &o->file);
+		read_file(o, places, &o->debug);
+	read_file(o, places, &o->file);
 	if (has_lines(o))
 		o->state = HT_OBJECT_GOOD;
 	else if (has_symbols(o))
-		o->state = HT_OBJECT_NO_LINES;
+		o->state = o->lacks_alternate ? HT_OBJECT_NO_ALTERNATE : HT_OBJECT_NO_LINES;
 	else
 		o->state = HT_OBJECT_NO_NAMES;
 }
@@ -163,8 +171,10 @@ static struct place line_at(Dwarf_Die *unit, uint64_t address)
 	return p;
 }
 
-static struct place call_of(Dwarf_Die *unit, Dwarf_Die *inlined)
+/* In the file table of the unit that the entry itself is in: a split one has its own. */
+static struct place call_of(Dwarf_Die *inlined)
 {
+	Dwarf_Die unit;
 	Dwarf_Attribute a;
 	Dwarf_Word file, line;
 	Dwarf_Files *files;
@@ -172,7 +182,7 @@ static struct place call_of(Dwarf_Die *unit, Dwarf_Die *inlined)
 
 	if (dwarf_formudata(dwarf_attr(inlined, DW_AT_call_line, &a), &line) || line > INT32_MAX ||
 	    dwarf_formudata(dwarf_attr(inlined, DW_AT_call_file, &a), &file) ||
-	    dwarf_getsrcfiles(unit, &files, &count) || file >= count)
+	    !dwarf_diecu(inlined, &unit, NULL, NULL) || dwarf_getsrcfiles(&unit, &files, &count) || file >= count)
 		return (struct place){ 0 };
 	return (struct place){ dwarf_filesrc(files, file, NULL, NULL), (uint32_t)line };
 }
@@ -186,11 +196,12 @@ static uint64_t count_frames(const struct ht_scopes *s, uint32_t scope)
 	return count;
 }
 
-static void put_scopes(struct ht_object *o, const struct ht_scopes *s, Dwarf_Die *unit, uint64_t address,
+static void put_scopes(struct ht_object *o, const struct ht_unit *unit, Dwarf_Die *die, uint64_t address,
 		       struct ht_buf *to)
 {
+	const struct ht_scopes *s = &unit->scopes;
 	uint32_t scope = ht_scopes_find(s, address);
-	struct place at = line_at(unit, address);
+	struct place at = line_at(die, address);
 	char buffer[HT_MANGLED_MAX];
 
 	if (scope == HT_SCOPE_NONE) {
@@ -201,15 +212,15 @@ static void put_scopes(struct ht_object *o, const struct ht_scopes *s, Dwarf_Die
 	ht_buf_varint(to, count_frames(s, scope));
 	for (; scope != HT_SCOPE_NONE; scope = s->list.at[scope].parent) {
 		bool inlined = s->list.at[scope].parent != HT_SCOPE_NONE;
-		Dwarf_Die die;
+		Dwarf_Die entry;
 
-		if (!dwarf_offdie(o->units.dwarf, s->list.at[scope].die, &die)) {
+		if (!dwarf_offdie(unit->scopes_dwarf, s->list.at[scope].die, &entry)) {
 			put_frame(to, NULL, at, inlined);
 			at = (struct place){ 0 };
 			continue;
 		}
-		put_frame(to, name_of(o, &die, inlined, address, buffer), at, inlined);
-		at = call_of(unit, &die);
+		put_frame(to, name_of(o, &entry, inlined, address, buffer), at, inlined);
+		at = call_of(&entry);
 	}
 }
 
@@ -229,7 +240,7 @@ void ht_object_put_frames(struct ht_object *o, uint64_t offset, bool exact, stru
 	if (has_lines(o))
 		unit = ht_units_find(&o->units, address, &die);
 	if (unit) {
-		put_scopes(o, &unit->scopes, &die, address, to);
+		put_scopes(o, unit, &die, address, to);
 		return;
 	}
 	ht_buf_varint(to, 1);

@@ -5,6 +5,7 @@
  *
  *   the module's file ----+--> ELF symbols --+
  *   its debug file -------+--> DWARF --------+--> frames, innermost first
+ *                              and what it leans on
  *
  * Always true:
  *   O1  a file whose build-id is not the recorded one is not read any further
@@ -20,10 +21,11 @@
 #include "inspect/units.h"
 
 enum ht_object_state {
-	HT_OBJECT_GOOD,     /* names and lines */
-	HT_OBJECT_NO_LINES, /* only ELF symbols */
-	HT_OBJECT_NO_NAMES, /* not even those */
-	HT_OBJECT_REPLACED, /* another build-id; and so on from here: no file is used */
+	HT_OBJECT_GOOD,         /* names and lines */
+	HT_OBJECT_NO_ALTERNATE, /* only ELF symbols, as the debug information needs a file that is not there */
+	HT_OBJECT_NO_LINES,     /* only ELF symbols */
+	HT_OBJECT_NO_NAMES,     /* not even those */
+	HT_OBJECT_REPLACED,     /* another build-id; and so on from here: no file is used */
 	HT_OBJECT_ABSENT,
 	HT_OBJECT_DAMAGED,
 };
@@ -34,6 +36,7 @@ struct ht_object {
 	struct ht_elffile file, debug;
 	struct ht_symtab symtab;
 	struct ht_units units;
+	bool lacks_alternate;
 };
 
 /* What is missing is in the state; `err` says why a file could not be used. */

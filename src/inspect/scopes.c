@@ -81,12 +81,14 @@ static bool enter(struct walk *w, Dwarf_Die *die, uint32_t *scope)
 		return true;
 	if (!add_spans(w, die, (uint32_t)w->scopes->list.count))
 		return false;
-	if (w->scopes->spans.count == spans) {
-		/* A declaration, or the form that others are copies of; or inlined and then optimised away. */
-		if (tag == DW_TAG_subprogram)
-			*scope = HT_SCOPE_NONE;
+	if (w->scopes->spans.count == spans && tag == DW_TAG_subprogram) {
+		*scope = HT_SCOPE_NONE; /* a declaration, or the form that others are copies of */
 		return true;
 	}
+	/* What was inlined and has no code of its own may still be around others that have: gcc writes lists of ranges that begin with
+	 * an empty one at 0, which ends the list. */
+	if (w->scopes->spans.count == spans && !dwarf_haschildren(die))
+		return true;
 	new = HT_LIST_ADD(&w->scopes->list);
 	if (!new)
 		return false;

@@ -37,6 +37,7 @@ struct answer {
 struct known_object {
 	struct ht_str path, build_id;
 	struct ht_object object;
+	bool told_of_splits;
 };
 
 struct known_map {
@@ -47,7 +48,8 @@ struct known_map {
 struct ht_symbols {
 	const struct ht_model *model;
 	struct ht_elf_places places;
-	bool no_files;
+	struct ht_servers servers;
+	bool no_files, told_of_servers;
 	struct ht_mapped mapped;
 	struct ht_strings strings;
 	HT_LIST(struct known_object) objects;
@@ -71,8 +73,9 @@ int ht_symbols_open(const struct ht_model *model, const struct ht_symbols_option
 		return ht_err_set(err, HT_ESYSTEM, "out of memory for symbols");
 	}
 	s->model = model;
-	s->places = (struct ht_elf_places){ options->sysroot, options->debug_dir };
+	s->places = (struct ht_elf_places){ options->sysroot, options->debug_dir, &s->servers };
 	s->no_files = options->no_files;
+	s->servers.was_tried = options->no_servers;
 	*ret = s;
 	return 0;
 }
@@ -85,6 +88,7 @@ void ht_symbols_close(struct ht_symbols *s)
 		ht_object_close(&s->objects.at[i].object);
 	for (size_t i = 0; i < s->maps.count; i++)
 		ht_perfmap_close(&s->maps.at[i].map);
+	ht_servers_close(&s->servers);
 	for (size_t i = 0; i < s->answer_places; i++)
 		free(s->answers[i].frame);
 	free(s->answers);
@@ -132,6 +136,9 @@ static void warn(struct ht_symbols *s, struct ht_str path, const char *says, boo
 static void warn_of(struct ht_symbols *s, const struct known_object *k, const struct ht_err *err)
 {
 	static const char *const says[] = {
+		[HT_OBJECT_NO_ALTERNATE] =
+			"the file that dwz moved its debug information to was not found: functions are "
+			"named by the symbol table, without lines",
 		[HT_OBJECT_NO_LINES] = "no debug information: functions are named by the symbol table, without lines",
 		[HT_OBJECT_NO_NAMES] = "no debug information and no symbols: its functions have no names",
 		[HT_OBJECT_REPLACED] =
@@ -149,13 +156,32 @@ static void warn_of(struct ht_symbols *s, const struct known_object *k, const st
 		warn(s, k->path, "has no build-id: if it was replaced since the recording, its names are wrong", true);
 }
 
+static void warn_of_splits(struct ht_symbols *s, struct known_object *k)
+{
+	if (!k->object.units.lacking_splits || k->told_of_splits)
+		return;
+	k->told_of_splits = true;
+	warn(s, k->path,
+	     "not all .dwo files were found: some functions have the symbol table's names, without what was inlined",
+	     false);
+}
+
+static void warn_of_servers(struct ht_symbols *s)
+{
+	static const char name[] = "DEBUGINFOD_URLS";
+
+	if (*s->servers.trouble && !s->told_of_servers)
+		warn(s, (struct ht_str){ name, strlen(name) }, s->servers.trouble, true);
+	s->told_of_servers = *s->servers.trouble;
+}
+
 static bool is_same(struct ht_str a, struct ht_str b)
 {
-	return a.len == b.len && !memcmp(a.at, b.at, a.len);
+	return a.len == b.len && (!a.len || !memcmp(a.at, b.at, a.len));
 }
 
 /* The object of a module, opened when it is first needed; NULL: it has no file, or there is no memory. */
-static struct ht_object *object_of(struct ht_symbols *s, const struct ht_meta_module *m)
+static struct known_object *object_of(struct ht_symbols *s, const struct ht_meta_module *m)
 {
 	struct known_object *k;
 	struct ht_err err;
@@ -165,16 +191,17 @@ static struct ht_object *object_of(struct ht_symbols *s, const struct ht_meta_mo
 		return NULL;
 	for (size_t i = 0; i < s->objects.count; i++)
 		if (is_same(s->objects.at[i].path, m->path) && is_same(s->objects.at[i].build_id, m->build_id))
-			return &s->objects.at[i].object;
+			return &s->objects.at[i];
 	path = strndup(m->path.at, m->path.len);
 	k = path ? HT_LIST_ADD(&s->objects) : NULL;
 	if (k) {
 		*k = (struct known_object){ .path = m->path, .build_id = m->build_id };
 		ht_object_open(&k->object, &s->places, path, m->build_id, &err);
 		warn_of(s, k, &err);
+		warn_of_servers(s);
 	}
 	free(path);
-	return k ? &k->object : NULL;
+	return k;
 }
 
 /* ---- maps of code that was made while the program ran ------------------------------------------------------ */
@@ -316,7 +343,7 @@ static bool ask(struct ht_symbols *s, struct answer *a)
 	const struct ht_place *p = &a->place;
 	const struct ht_meta_module *m =
 		ht_mapped_find(&s->mapped, p->image, p->generation, p->exact ? p->pc : p->pc - 1);
-	struct ht_object *o = m ? object_of(s, m) : NULL;
+	struct known_object *k = m ? object_of(s, m) : NULL;
 	struct ht_frame rest = { 0 };
 
 	if (m) {
@@ -325,10 +352,11 @@ static bool ask(struct ht_symbols *s, struct answer *a)
 	} else {
 		name_made(s, p, &rest);
 	}
-	if (!o)
+	if (!k)
 		return answer_nameless(a, &rest);
 	ht_buf_clear(&s->bytes);
-	ht_object_put_frames(o, rest.offset, p->exact, &s->bytes);
+	ht_object_put_frames(&k->object, rest.offset, p->exact, &s->bytes);
+	warn_of_splits(s, k);
 	if (read_frames(s, a, &rest))
 		return true;
 	free(a->frame);

@@ -31,6 +31,7 @@ struct ht_symbols_options {
 	const char *sysroot;   /* put before the path of every file; NULL: none */
 	const char *debug_dir; /* of separate debug files; NULL: /usr/lib/debug */
 	bool no_files;         /* modules only: no file is opened */
+	bool no_servers;       /* what is not here is not asked for elsewhere, though the user may have named servers */
 };
 
 struct ht_frame {

@@ -7,7 +7,6 @@
 #include "inspect/units.h"
 
 #include <dwarf.h>
-#include <elfutils/libdwelf.h>
 #include <stdlib.h>
 
 #define KEPT_MAX ((size_t)96 << 20)
@@ -29,8 +28,20 @@ static bool add_range(struct ht_units *u, uint64_t lo, uint64_t hi, size_t unit)
 
 static void read_scopes(struct ht_units *u, struct ht_unit *unit, Dwarf_Die *die)
 {
+	uint64_t bytes = unit->bytes;
+	Dwarf_Die split;
+
 	unit->has_scopes = true;
-	if (ht_scopes_build(&unit->scopes, die, unit->bytes))
+	unit->scopes_dwarf = u->dwarf;
+	if (ht_apart_is_skeleton(die)) {
+		if (!ht_apart_find_split(u->fd, die, &split, &bytes)) {
+			u->lacking_splits++;
+			return;
+		}
+		die = &split;
+		unit->scopes_dwarf = dwarf_cu_getdwarf(split.cu);
+	}
+	if (ht_scopes_build(&unit->scopes, die, bytes))
 		u->kept_bytes += unit->scopes.list.cap * sizeof(*unit->scopes.list.at) +
 				 unit->scopes.spans.cap * sizeof(*unit->scopes.spans.at);
 }
@@ -90,15 +101,16 @@ static int by_start(const void *a, const void *b)
 	return (x->unit > y->unit) - (x->unit < y->unit);
 }
 
-bool ht_units_open(struct ht_units *u, const struct ht_elffile *f)
+bool ht_units_open(struct ht_units *u, const struct ht_elf_places *places, const struct ht_elffile *f)
 {
 	uint64_t reach = 0;
-	const char *name;
-	const void *id;
+	bool lacks_alternate;
 
-	*u = (struct ht_units){ .elf = f->elf, .dwarf = dwarf_begin_elf(f->elf, DWARF_C_READ, NULL) };
-	if (!u->dwarf || dwelf_dwarf_gnu_debugaltlink(u->dwarf, &name, &id) || !read_units(u)) {
+	*u = (struct ht_units){ .elf = f->elf, .fd = f->fd, .dwarf = dwarf_begin_elf(f->elf, DWARF_C_READ, NULL) };
+	lacks_alternate = u->dwarf && !ht_apart_join(places, f, u->dwarf, &u->alternate);
+	if (!u->dwarf || lacks_alternate || !read_units(u)) {
 		ht_units_close(u);
+		u->lacks_alternate = lacks_alternate;
 		return false;
 	}
 	qsort(u->ranges.at, u->ranges.count, sizeof(*u->ranges.at), by_start);
@@ -123,6 +135,7 @@ static void give_back(struct ht_units *u)
 void ht_units_close(struct ht_units *u)
 {
 	give_back(u);
+	ht_apart_close(&u->alternate);
 	free(u->list.at);
 	free(u->ranges.at);
 	*u = (struct ht_units){ 0 };
@@ -155,6 +168,8 @@ struct ht_unit *ht_units_find(struct ht_units *u, uint64_t address, Dwarf_Die *d
 	if (unit && u->kept_bytes > KEPT_MAX) {
 		give_back(u);
 		u->dwarf = dwarf_begin_elf(u->elf, DWARF_C_READ, NULL);
+		if (u->dwarf && u->alternate.dwarf)
+			dwarf_setalt(u->dwarf, u->alternate.dwarf);
 	}
 	if (!unit || !dwarf_offdie(u->dwarf, unit->die, die))
 		return NULL;

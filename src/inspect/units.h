@@ -9,7 +9,7 @@
  * Always true:
  *   U1  the ranges are sorted; of two that overlap, the later one wins, and the search goes back a bounded way
  *   U2  what is kept of units stays below a limit: above it all of it is given back, and read again where needed
- *   U3  no other file is opened from here: no split unit, no alternate file
+ *   U3  where another file is needed (apart.h) and not there, the answers are fewer, and it is known
  */
 #ifndef HT_UNITS_H
 #define HT_UNITS_H
@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "inspect/apart.h"
 #include "inspect/arena.h"
 #include "inspect/elffile.h"
 #include "inspect/scopes.h"
@@ -28,6 +29,7 @@ struct ht_unit {
 	uint64_t bytes;
 	bool has_scopes, has_lines; /* they were read, and are counted */
 	struct ht_scopes scopes;    /* empty too where they could not be read: only lines are known then */
+	Dwarf *scopes_dwarf;        /* their entries are its */
 };
 
 struct ht_unit_range {
@@ -38,13 +40,17 @@ struct ht_unit_range {
 struct ht_units {
 	Dwarf *dwarf;
 	Elf *elf;
+	int fd;
+	struct ht_alternate alternate;
+	bool lacks_alternate;    /* that is why it was not opened */
+	unsigned lacking_splits; /* of units that were asked for */
 	HT_LIST(struct ht_unit) list;
 	HT_LIST(struct ht_unit_range) ranges;
 	size_t kept_bytes; /* by scopes and line tables: above a limit all are given back */
 };
 
 /* False: the file has no debug information, or none that can be read. */
-bool ht_units_open(struct ht_units *u, const struct ht_elffile *f);
+bool ht_units_open(struct ht_units *u, const struct ht_elf_places *places, const struct ht_elffile *f);
 void ht_units_close(struct ht_units *u);
 
 /* NULL: no unit has code there. With its scopes, and its own entry in *die; both stay until the next search. */

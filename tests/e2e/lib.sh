@@ -10,7 +10,7 @@ TOP=$PWD
 O=$(realpath -m "${O:-${HEAPTAP_BUILD:-build}}")
 export HEAPTAP=${HEAPTAP:-$O/heaptap} TARGETS=${TARGETS:-$O/targets} O
 export LC_ALL=C.UTF-8 LSAN_OPTIONS=suppressions=$TOP/tests/lsan.supp:print_suppressions=0
-unset LD_PRELOAD HEAPTAP_SESSION
+unset LD_PRELOAD HEAPTAP_SESSION DEBUGINFOD_URLS
 if [ -z "${TMP:-}" ]; then
 	TMP=$(mktemp -d /tmp/heaptap-e2e.XXXXXX)
 	trap 'rm -rf "$TMP"' EXIT

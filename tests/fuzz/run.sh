@@ -30,11 +30,35 @@ become() { # become NAME SECONDS SEEDS...: the shell turns into the fuzzer, so t
 		>"$work/$name.log" 2>&1
 }
 
+# Small libraries with all kinds of debug information, each behind 16 bytes that say where to ask (fuzz_symbols.c).
+make_libraries() { # make_libraries DIR
+	local flags n=0
+	mkdir -p "$1"
+	while read -r flags; do
+		# shellcheck disable=SC2086
+		$flags -std=c++17 -O2 -nostdlib -fno-exceptions -shared -fPIC -o "$work/library" tests/fuzz/library.cc || exit 1
+		{ printf '\0\020\0\0\017\0\0\0\0\0\0\0\0\0\0\0' && cat "$work/library"; } >"$1/library-$((n++))"
+	done <<-END
+		g++ -g
+		g++ -gdwarf-4
+		g++ -gdwarf-3
+		g++ -g1 -gz=zlib
+		g++ -gsplit-dwarf -g
+		clang++ -g
+		clang++ -gdwarf-4
+		clang++ -g -gz=zlib
+		clang++ -s
+		g++
+	END
+	rm -f "$work"/*.dwo
+}
+
 scripts/setup.sh fuzz || exit 3
 mkdir -p "$work/seeds"
 rm -rf "$work"/*-crash-* "$work"/*-oom-* "$work"/*-timeout-* "$work"/*-leak-* "$work/corpus-planted"
 build make-seeds tests/fuzz/seeds.c -fsanitize=address,undefined
 "$work/make-seeds" "$work/seeds" || exit 1
+make_libraries "$work/seeds-fuzz_symbols"
 
 build planted tests/fuzz/fuzz_trace.c -fsanitize=fuzzer,address,undefined -DHT_PLANT_BUG
 if (become planted 60 "$work/seeds"); then
@@ -51,7 +75,9 @@ trap 'exit 130' INT TERM
 for source in tests/fuzz/fuzz_*.c; do
 	name=$(basename "$source" .c)
 	build "$name" "$source" -fsanitize=fuzzer,address,undefined
-	become "$name" "$seconds" "$work/seeds" tests/golden &
+	seeds=("$work/seeds" tests/golden)
+	[ -d "$work/seeds-$name" ] && seeds=("$work/seeds-$name")
+	become "$name" "$seconds" "${seeds[@]}" &
 	names+=("$name")
 	pids+=($!)
 done
