@@ -349,7 +349,7 @@ static int read_index(struct ht_reader *r, struct ht_err *err)
 {
 	struct ht_meta_index_entry *entry = NULL;
 	struct ht_block b;
-	struct ht_cursor payload;
+	struct ht_cursor payload = { 0 };
 	uint64_t offset = 0, said;
 	size_t count, got;
 	int rc = find_index(r, &b, &offset, err);

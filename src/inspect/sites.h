@@ -64,7 +64,7 @@ struct ht_totals {
 
 struct ht_sites {
 	HT_LIST(struct ht_site) list; /* of those that count, by image, context, part */
-	struct ht_index by_context; /* (image and part, context) to number in the list + 1 */
+	struct ht_index by_context;   /* (image and part, context) to number in the list + 1 */
 	struct ht_totals totals;
 	struct ht_history history;
 };
