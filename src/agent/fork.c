@@ -35,6 +35,7 @@ static void before_fork(void)
 	ht_signal_fence();
 	t->inside = (uintptr_t)__builtin_frame_address(0);
 	ht_signal_fence();
+	ht_thread_find_room(t); /* a thread that only forks makes room nowhere else */
 	if (now > t->last_ticks && (!t->slot || t->cell < t->limit)) {
 		t->last_ticks = now;
 		if (t->slot) {

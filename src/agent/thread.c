@@ -405,6 +405,14 @@ HT_NOINLINE bool ht_thread_make_room(struct ht_thread *t)
 	return true;
 }
 
+void ht_thread_find_room(struct ht_thread *t)
+{
+	uint32_t segment = t->slot && t->cell >= t->limit ? pop_segment() : HT_NONE;
+
+	if (segment != HT_NONE)
+		link_segment(t, segment);
+}
+
 /* Whether the frame that `inside` names still stands. A jump out of a signal handler leaves it behind: then either this call's frame lies at
  * or above it, or something else has been written over the return address that stood beside it. */
 static bool outer_stands(const struct ht_thread *t, uintptr_t frame)

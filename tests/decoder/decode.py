@@ -609,7 +609,8 @@ class Replay:
             self.copy(space)
 
     def copy(self, child):
-        child.live = dict(child.parent.live)
+        if not child.live:
+            child.live = dict(child.parent.live)
         child.parent.children = [c for c in child.parent.children if c[1] is not child]
         child.parent.copied.append(child)
 
