@@ -114,6 +114,7 @@ static_assert(sizeof(struct ht_thread) == 64, "static TLS is scarce: fault catal
 bool ht_thread_reenter(struct ht_thread *t, uintptr_t frame, const void *caller);
 void ht_thread_resume_outer(struct ht_thread *t);
 bool ht_thread_make_room(struct ht_thread *t);
+void ht_thread_find_room(struct ht_thread *t); /* without a wait, and for no call; `inside` is set */
 void ht_thread_emit_long(struct ht_thread *t, enum ht_cell_kind kind, uint32_t context, enum ht_place place,
 			 uint64_t address, uint64_t size);
 bool ht_thread_lose(struct ht_thread *t); /* counts the call as entered and lost; false */
