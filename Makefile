@@ -65,7 +65,11 @@ $(O)/libheaptap-agent.so: $(AGENT_OBJ)
 
 TARGET_FLAGS = -O1 -g -fno-builtin -pthread -Wall -Wextra -Isrc -D_GNU_SOURCE
 
-tests: all $(UNIT) $(TARGETS) $(E2E)
+tests: all $(UNIT) $(TARGETS) $(E2E) fuzz-sources
+
+# The fuzzers are built by clang, when they run; that they still fit the code is told here.
+fuzz-sources:
+	$(CC) -fsyntax-only $(STD) $(WARN) $(CPPFLAGS) $(wildcard tests/fuzz/*.c)
 
 $(O)/unit/%: tests/unit/%.c $(filter-out $(O)/show/main.o,$(PROGRAM_OBJ))
 	@mkdir -p $(@D)
@@ -130,4 +134,4 @@ clean:
 	rm -rf build build-san $(O)
 
 -include $(PROGRAM_OBJ:.o=.d) $(AGENT_OBJ:.o=.d) $(UNIT:=.d) $(TARGETS:=.d) $(E2E:=.d)
-.PHONY: all help tests check torture fuzz bench format lint install clean
+.PHONY: all help tests fuzz-sources check torture fuzz bench format lint install clean

@@ -56,7 +56,7 @@ static void judge_model(struct ht_model *m)
 {
 	const struct ht_damage *damage;
 	uint64_t damages = ht_model_damages(m, &damage), events = 0;
-	struct ht_observer observer = { count_event, &events };
+	struct ht_observer observer = { .event = count_event, .state = &events };
 	struct ht_history history;
 	struct ht_account account;
 	int rc;
