@@ -5,17 +5,31 @@ For each kind of process and each kind of user: a child with that user's rights 
 doctor must miss `attach`, with the reason expected; where it allows, doctor may only refuse what heaptap cannot enter (a foreign
 word size, a filter that may not be suspended). The process is looked at before and after: nothing was done to it.
 """
+import atexit
 import ctypes
 import json
 import os
 import re
+import shutil
 import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 
-heaptap = os.environ["HEAPTAP"]
+
+def for_everybody(heaptap):
+    """A copy that other users may run: the folders above a build are often closed to them."""
+    folder = tempfile.mkdtemp(dir="/tmp", prefix="heaptap-doctor.")
+    atexit.register(shutil.rmtree, folder)
+    os.chmod(folder, 0o755)
+    for name in ("heaptap", "libheaptap-agent.so"):
+        shutil.copy(os.path.join(os.path.dirname(heaptap), name), folder)
+    return os.path.join(folder, "heaptap")
+
+
+heaptap = for_everybody(os.environ["HEAPTAP"])
 libc = ctypes.CDLL(None, use_errno=True)
 PTRACE_SEIZE = 0x4206
 PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, PR_SET_PDEATHSIG = 4, 38, 22, 1
