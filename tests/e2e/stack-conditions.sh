@@ -3,6 +3,8 @@
 #
 # A line names the program that has a counterexample, the condition, the file, and a sed expression that removes it from a copy of the source.
 # Noticed is what the memo check or libunwind says is wrong, or a crash. The source as it is passes with all the programs.
+# Addresses decide where a path is kept, and each run has others: in about one of ten a counterexample meets no path. So a condition has
+# a few runs to be noticed in.
 #
 # long
 . "$(dirname "$0")/lib.sh"
@@ -21,7 +23,7 @@ built() {
 
 checked() { # checked CMD...: under the check build with the checker; false: something is wrong with a stack, as `seen` says
 	rm -f counts counts.bad m.htap
-	HT_CONFESS=$TMP/loads HT_CHECK=$TMP/counts LD_PRELOAD=$TARGETS/libchkstack.so mutant/heaptap record -o m.htap -- "$@" >out 2>err
+	HT_CONFESS=$TMP/loads HT_CHECK=$TMP/counts LD_PRELOAD=$TARGETS/libchkstack.so timeout -k 5 60 mutant/heaptap record -o m.htap -- "$@" >out 2>err
 	status=$?
 	if [ $status != 0 ]; then
 		printf '\nexit %s %s\n' $status "$(tail -n 1 err)" >seen
@@ -40,7 +42,7 @@ program() { # program NAME: sets `command`
 	esac
 }
 
-conditions=0 unnoticed=0
+conditions=0 unnoticed=0 layouts=8
 notices() { # notices PROGRAM CONDITION FILE SED
 	local name=$2 file=mutant/src/agent/$3
 	program "$1"
@@ -49,11 +51,14 @@ notices() { # notices PROGRAM CONDITION FILE SED
 	if cmp -s "$file" "$TOP/src/agent/$3"; then fail "$name: nothing to take out in $3"; fi
 	built || fail "$name: $(tail -n 5 build.log)"
 	cp "$TOP/src/agent/$3" "$file"
-	if checked "${command[@]}"; then
-		unnoticed=1
-		echo "FAILED: $name: taken out of $3, and nobody noticed: $(cat seen)"
-		return
-	fi
+	for ((layout = 1; ; layout++)); do
+		checked "${command[@]}" || break
+		if [ $layout = $layouts ]; then
+			unnoticed=1
+			echo "FAILED: $name: taken out of $3, and nobody noticed in $layouts runs: $(cat seen)" | tee -a failed
+			return
+		fi
+	done
 	echo "$name: noticed, $(sed 's/^not true: //; 2!d' seen)"
 	conditions=$((conditions + 1))
 }
@@ -108,4 +113,4 @@ notices exchange "path: the generation is compared" path.c 's/p->generation != m
 notices torture "path: the node it leads to" path.c 's/ \|\| outer->node != p->outer_node//'
 notices twins "path: that it stands" path.c 's/ht_memo_changed\(m, outer->slots\) != outer->slots/false/'
 echo "$conditions conditions"
-[ $unnoticed = 0 ] || fail "a condition can be taken out"
+[ $unnoticed = 0 ] || fail "a condition can be taken out: $(cat failed)"
