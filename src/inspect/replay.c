@@ -502,7 +502,7 @@ bool ht_pause_is_quiet(const struct ht_pause *p)
 	for (size_t i = 0; i < p->spaces->list.count; i++) {
 		const struct ht_space *s = &p->spaces->list.at[i];
 
-		if (s->unsure.count || s->left_alone.count || s->child_open < s->child_next)
+		if (!s->is_over && (s->unsure.count || s->left_alone.count || s->child_open < s->child_next))
 			return false;
 	}
 	return true;

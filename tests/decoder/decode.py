@@ -625,7 +625,8 @@ class Replay:
             self.copy(child)
         for block in space.live.values():
             self.leave(space, block, "exec" if space.replaced else "end", ticks)
-        space.live, space.over = {}, True
+        space.live, space.unsure, space.left_alone, space.copied = {}, {}, [], []
+        space.over = True
 
     def leave(self, space, block, why, ticks):
         if block.image == space.image:
