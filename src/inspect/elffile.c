@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* elffile.c -- opens ELF files that strangers name, and finds their debug files
  *
- * elffile.h says which files are opened. What they hold is read through libelf, which maps them.
+ * elffile.h says which files are opened. What they hold is read through libelf.
  *
- * Always true: an ELF descriptor is never used after its file was closed.
+ * Always true:
+ *   an ELF descriptor is never used after its file was closed
+ *   nothing is mapped: a file that becomes shorter meanwhile gives less, where a mapping would end the program (SIGBUS)
  */
 #include "inspect/elffile.h"
 
@@ -62,7 +64,7 @@ static int read_file(int fd, struct ht_elffile *f, struct ht_err *err)
 
 	elf_version(EV_CURRENT);
 	f->fd = fd;
-	f->elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+	f->elf = elf_begin(fd, ELF_C_READ, NULL);
 	if (!f->elf || elf_kind(f->elf) != ELF_K_ELF || gelf_getclass(f->elf) != ELFCLASS64) {
 		ht_elffile_close(f);
 		return ht_err_set(err, HT_EDAMAGED, "is not a 64-bit ELF file");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* elffile.h -- an ELF file that was mapped, and the file with its debug information
+/* elffile.h -- an ELF file that was opened, and the file with its debug information
  *
  * Used by object.c. The paths come out of a trace and out of other people's files, so they are treated as a stranger's:
  *

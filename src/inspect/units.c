@@ -9,7 +9,7 @@
 #include <dwarf.h>
 #include <stdlib.h>
 
-#define KEPT_MAX ((size_t)96 << 20)
+#define KEPT_MAX ((size_t)48 << 20)
 #define LINE_BYTES 48 /* what libdw keeps for a row of a line table */
 #define LOOK_BACK 64  /* ranges, in a search */
 
