@@ -85,7 +85,7 @@ refused comments 'src/util/planted.c:4: a comment with two slashes'
 
 fresh; printf '/* %s: later */\n' "TO""DO" | c_file src/util/planted.c
 refused words 'src/util/planted.c:3:'
-fresh; echo "see /wo""rk/notes" >docs/planted.md
+fresh; echo "see /ho""me/someone/notes" >docs/planted.md
 refused words 'docs/planted.md:1:'
 
 fresh; echo 'see [there](tour.md) and [nowhere](absent.md)' >docs/planted.md

