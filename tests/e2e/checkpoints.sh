@@ -49,8 +49,9 @@ for name in storm family; do
 	mv with.htap $name-with.htap
 done
 
-# Of a longer trace a fraction is read: at most a block of each thread, whatever came before. The share of a large one: bench/window.sh.
-record long.htap "$TARGETS/storm" random 8 2 500000 >/dev/null 2>&1 || fail "a longer storm: exit $?"
+# Of a longer trace a fraction is read, whatever came before: of each thread the block that the window is in, and where that one begins behind
+# the checkpoint, or ends within the window, a second one. Two threads have about 28 blocks here. The share of a large trace: bench/window.sh.
+record long.htap "$TARGETS/storm" random 8 2 1000000 >/dev/null 2>&1 || fail "a longer storm: exit $?"
 "$HEAPTAP" checkpoint long.htap >says || fail "checkpoint: exit $?"
 end=$("$HEAPTAP" info --json long.htap | jq .duration_ns)
 read=$(bytes_read long.htap --from=$((end / 2))ns --to=$((end / 2 + end / 10000))ns) || fail "a window: exit $?"
