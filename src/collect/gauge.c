@@ -4,7 +4,7 @@
  * Called by: streams.c for every row, recording.c at an exec.
  *
  *   balance  1   live                                        what the figure holds
- *            0   gone: taken out of the table
+ *            0   gone if a release was the latest, and taken out of the table; else the row between is still to be seen
  *           -1   released by a thread that was drained early; the allocation is still to be seen
  *            2   allocated again by one; the release between is still to be seen
  *
@@ -101,34 +101,45 @@ static struct ht_gauge_entry *enter(struct ht_gauge *g, uint64_t address)
 	return e;
 }
 
-void ht_gauge_alloc(struct ht_gauge *g, uint64_t address, uint64_t size)
+static void settle(struct ht_gauge *g, struct ht_gauge_entry *e)
 {
-	struct ht_gauge_entry *e = enter(g, address);
-
-	if (!e)
-		return;
 	if (e->balance > 0)
-		g->live_bytes -= e->size;
-	e->size = size;
-	e->balance++;
-	if (e->balance > 0)
-		g->live_bytes += size;
-	else if (e->balance == 0)
+		g->live_bytes += e->size;
+	else if (e->balance == 0 && e->released_ticks >= e->allocated_ticks)
 		take_out(g, e);
 }
 
-uint64_t ht_gauge_free(struct ht_gauge *g, uint64_t address)
+static struct ht_gauge_entry *unsettle(struct ht_gauge *g, uint64_t address)
 {
 	struct ht_gauge_entry *e = enter(g, address);
-	uint64_t size;
+
+	if (e && e->balance > 0)
+		g->live_bytes -= e->size;
+	return e;
+}
+
+void ht_gauge_alloc(struct ht_gauge *g, uint64_t address, uint64_t size, uint64_t ticks)
+{
+	struct ht_gauge_entry *e = unsettle(g, address);
 
 	if (!e)
-		return 0;
-	size = e->size;
-	e->balance--;
-	if (e->balance == 0) {
-		g->live_bytes -= size;
-		take_out(g, e);
+		return;
+	if (ticks >= e->allocated_ticks) {
+		e->allocated_ticks = ticks;
+		e->size = size;
 	}
-	return size;
+	e->balance++;
+	settle(g, e);
+}
+
+void ht_gauge_free(struct ht_gauge *g, uint64_t address, uint64_t ticks)
+{
+	struct ht_gauge_entry *e = unsettle(g, address);
+
+	if (!e)
+		return;
+	if (ticks > e->released_ticks)
+		e->released_ticks = ticks;
+	e->balance--;
+	settle(g, e);
 }

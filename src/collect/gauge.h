@@ -3,8 +3,9 @@
  *
  * Used by: streams.c, only while somebody watches. The file does not depend on it.
  *
- * Threads are drained one after another, so a block may seem to be released before it was allocated, or
- * allocated twice. Each address keeps a balance; when all that happened has been seen, the figure is right.
+ * Threads are drained one after another, so a block may seem to be released before it was allocated, or allocated twice. Each address keeps
+ * a balance, and of what the block was, what was latest in the program's own order: when all that happened has been seen, the figure is right,
+ * in whatever order it was seen.
  */
 #ifndef HT_GAUGE_H
 #define HT_GAUGE_H
@@ -14,9 +15,10 @@
 #include <stdint.h>
 
 struct ht_gauge_entry {
-	uint64_t address; /* 0: empty */
-	uint64_t size;
-	int64_t balance; /* allocations - releases seen */
+	uint64_t address;                         /* 0: empty */
+	uint64_t size;                            /* of the latest allocation seen */
+	uint64_t allocated_ticks, released_ticks; /* the latest ones seen; 0: none */
+	int64_t balance;                          /* allocations - releases seen */
 };
 
 struct ht_gauge {
@@ -27,8 +29,8 @@ struct ht_gauge {
 };
 
 void ht_gauge_fini(struct ht_gauge *g);
-void ht_gauge_alloc(struct ht_gauge *g, uint64_t address, uint64_t size);
-uint64_t ht_gauge_free(struct ht_gauge *g, uint64_t address); /* the block's size, as far as known */
+void ht_gauge_alloc(struct ht_gauge *g, uint64_t address, uint64_t size, uint64_t ticks);
+void ht_gauge_free(struct ht_gauge *g, uint64_t address, uint64_t ticks);
 void ht_gauge_clear(struct ht_gauge *g);
 
 #endif

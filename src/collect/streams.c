@@ -122,20 +122,23 @@ void ht_streams_gauge(struct ht_streams *ss, struct ht_stream *st, const struct 
 	if (!p || p->number != 1 || p->image != st->image)
 		return; /* addresses mean nothing across processes: the figure is the first one's */
 	switch (row->kind) {
+	case HT_ROW_REALLOC_BEGIN: /* it fails, and nothing has happened, or its end comes */
+		st->old_address = row->address;
+		st->old_ticks = row->time_ticks;
+		break;
+	case HT_ROW_REALLOC_END:
+	case HT_ROW_REALLOC_FREED:
+		ht_gauge_free(ss->gauge, st->old_address, st->old_ticks);
+		st->old_address = 0;
+		if (row->kind == HT_ROW_REALLOC_END)
+			ht_gauge_alloc(ss->gauge, row->address, row->size, row->time_ticks);
+		break;
 	case HT_ROW_ALLOC:
 	case HT_ROW_EXISTING:
-	case HT_ROW_REALLOC_END:
-		ht_gauge_alloc(ss->gauge, row->address, row->size);
+		ht_gauge_alloc(ss->gauge, row->address, row->size, row->time_ticks);
 		break;
 	case HT_ROW_FREE:
-		ht_gauge_free(ss->gauge, row->address);
-		break;
-	case HT_ROW_REALLOC_BEGIN:
-		st->old_address = row->address;
-		st->old_size = ht_gauge_free(ss->gauge, row->address);
-		break;
-	case HT_ROW_REALLOC_FAILED:
-		ht_gauge_alloc(ss->gauge, st->old_address, st->old_size);
+		ht_gauge_free(ss->gauge, row->address, row->time_ticks);
 		break;
 	default:
 		break;

@@ -46,7 +46,7 @@ struct ht_stream {
 	bool closed, damaged;
 	struct ht_counters end; /* of the slot, after this thread */
 	uint64_t end_ticks;
-	uint64_t old_address, old_size; /* of a realloc under way, for the gauge */
+	uint64_t old_address, old_ticks; /* of a realloc under way, for the gauge */
 	struct ht_stream *previous, *next;
 };
 

