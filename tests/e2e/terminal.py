@@ -21,7 +21,8 @@ STUBBORN = r"""$SIG{INT} = sub { print "caught\n" }; $| = 1; print "ready\n";
 while (1) { push @a, "x" x 50 for 1 .. 100; @a = (); my $r = ""; vec($r, 0, 1) = 1;
 if (select($r, undef, undef, 0.001) > 0) { my $l = <STDIN>; print "pong\n" if $l =~ /ping/; last if $l =~ /end/; } } print "over\n"; exit 5"""
 PLAIN = r"""$| = 1; print "ready\n"; while (1) { push @a, "x" x 50 for 1 .. 100; @a = (); select undef, undef, undef, 0.001 }"""
-HANGUP = r"""$SIG{HUP} = sub { open F, ">", $ARGV[0]; print F "hup\n"; exit 0 }; """ + PLAIN
+# More than one SIGHUP comes: the shell's, the kernel's, and the one that heaptap hands on because it was sent to its group.
+HANGUP = r"""$SIG{HUP} = sub { $SIG{HUP} = "IGNORE"; open F, ">", $ARGV[0]; print F "hup\n"; exit 0 }; """ + PLAIN
 LIMIT_S = 30
 
 
