@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 STD = -std=gnu11
 WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CPPFLAGS = -Isrc -D_GNU_SOURCE
-LIBS = -lzstd -ldw -lelf -liberty
+LIBS = -lzstd -ldw -lelf -liberty -lZydis
 # SAN=address,undefined instruments the program and the unit tests; never the agent or the targets, which live with the real allocator.
 SANFLAGS = $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all $(if $(findstring address,$(SAN)),-static-libasan))
 
