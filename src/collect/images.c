@@ -4,7 +4,8 @@
  * Called by: recording.c, kin.c, drain.c.
  *
  *   images (counter) ──► image[number % HT_IMAGE_RING] ──► copied, checked ──► IMAGE record
- *   /proc/PID/exe changed, and after 100 ms no agent is mapped ──┐
+ *   /proc/PID/exe changed; after 100 ms, libc is mapped, or no ───┐
+ *   loader, and no agent                                         │
  *   the kernel told of an exec, and the process ended or went on ─┴► a number is taken for it ──► IMAGE record: unseen
  *
  * Several processes describe images at the same time, so descriptions may come out of order. A number without one is waited for; its process
@@ -241,8 +242,10 @@ static void put_stranger(struct ht_images *im, struct ht_process *p)
 
 	p->stranger_since_ns = 0;
 	p->exec_ticks = 0;
-	if (number > IMAGES_MAX || !make_room(im, number) || im->process_of[number] != UNSETTLED)
-		return; /* the counter is not to be believed */
+	if (number > IMAGES_MAX || !make_room(im, number) || im->process_of[number] != UNSETTLED) {
+		im->unheard++; /* the counter is not to be believed */
+		return;
+	}
 	im->process_of[number] = p->number;
 	ht_trace_put_image(im->trace, &(struct ht_meta_image){
 					      .image = number,
@@ -290,18 +293,37 @@ static bool is_no_stranger(struct ht_process *p, const struct ht_proc_exe *now)
 	return true;
 }
 
+/* The loader maps what is preloaded before libc, and may take long to get there where many wait for a processor. */
+static bool is_loading(pid_t pid)
+{
+	return ht_proc_maps(pid, "/ld-linux-") && !ht_proc_maps(pid, "/libc");
+}
+
+/* An agent would have been mapped by now, so whoever looks for one afterwards and finds none may say so. */
+static bool is_late(const struct ht_images *im, const struct ht_process *p, const struct ht_proc_exe *now,
+		    uint64_t now_ns)
+{
+	if (!p->stranger_since_ns || !is_same(now, &p->stranger) || now_ns - p->stranger_since_ns < STRANGER_NS)
+		return false;
+	return (!im->execs_told || p->exec_ticks > p->image_ticks) && !is_loading(p->pid);
+}
+
 void ht_images_watch(struct ht_images *im, struct ht_process *p)
 {
 	uint64_t now_ns = ht_ticker_monotonic_ns();
 	struct ht_proc_exe now;
+	bool late;
 
-	if (!ht_proc_exe(p->pid, &now) || is_no_stranger(p, &now))
+	if (!ht_proc_exe(p->pid, &now))
 		return;
-	if (!p->stranger_since_ns || !is_same(&now, &p->stranger)) {
+	late = is_late(im, p, &now, now_ns);
+	if (is_no_stranger(p, &now))
+		return;
+	if (late) {
+		put_stranger(im, p);
+	} else if (!p->stranger_since_ns || !is_same(&now, &p->stranger)) {
 		p->stranger = now;
 		p->stranger_since_ns = now_ns;
-	} else if (now_ns - p->stranger_since_ns >= STRANGER_NS) {
-		put_stranger(im, p);
 	}
 }
 
@@ -312,10 +334,15 @@ void ht_images_executed(struct ht_images *im, struct ht_process *p, uint64_t tic
 	if (p->exec_ticks)
 		ht_images_ending(im, p);
 	p->exec_ticks = ticks;
-	if (p->image_ticks > ticks || !ht_proc_exe(p->pid, &now))
+	if (p->image_ticks > ticks)
 		return;
-	p->stranger = now;
-	p->stranger_since_ns = ht_ticker_monotonic_ns();
+	p->stranger = (struct ht_proc_exe){ 0 };
+	if (p->ended) {
+		ht_images_ending(im, p);
+	} else if (ht_proc_exe(p->pid, &now)) {
+		p->stranger = now;
+		p->stranger_since_ns = ht_ticker_monotonic_ns();
+	}
 }
 
 void ht_images_ending(struct ht_images *im, struct ht_process *p)

@@ -25,6 +25,7 @@ struct ht_images {
 	struct ht_trace *trace;
 	const struct ht_ticker *ticker;
 	struct ht_processes *processes;
+	bool execs_told; /* the kernel tells of each exec, through kin.c, when the program's loader is mapped */
 	uint32_t count;
 	uint32_t *process_of; /* of each image: process, or one of images.c's words */
 	uint32_t cap;

@@ -7,6 +7,9 @@
  *   EXEC   process is ours           ──► what it ran is over; images.c waits for the agent of what it runs now
  *   EXIT   process is ours           ──► its exit code; its end, unless other threads of it run on
  *
+ * A process's end may be seen before the news of it are read: by its descriptor, by waitpid. The kernel has told of all that the process
+ * executed by then, so the news are read before the end is taken, and an exec finds its process though the pid is another's by now.
+ *
  * Always true: only messages of the kernel itself are believed (sender's port 0).
  */
 #include "collect/kin.h"
@@ -55,6 +58,7 @@ void ht_kin_listen(struct ht_kin *k)
 	k->fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_CONNECTOR);
 	if (k->fd >= 0 && (!subscribe(k->fd) || !is_answered(k->fd)))
 		ht_kin_fini(k);
+	k->images->execs_told = k->fd >= 0;
 }
 
 void ht_kin_fini(struct ht_kin *k)
@@ -89,7 +93,7 @@ static void born(struct ht_kin *k, pid_t parent, pid_t child, uint64_t ticks)
 
 static void executed(struct ht_kin *k, pid_t pid, uint64_t ticks)
 {
-	struct ht_process *p = ht_processes_find(k->processes, pid);
+	struct ht_process *p = ht_processes_at(k->processes, pid, ticks);
 
 	if (!p)
 		return;
@@ -97,20 +101,26 @@ static void executed(struct ht_kin *k, pid_t pid, uint64_t ticks)
 	ht_processes_executed(k->processes, p, ticks);
 }
 
+static void end(struct ht_kin *k, struct ht_process *p, uint64_t ticks, int status)
+{
+	ht_images_ending(k->images, p);
+	if (!p->ended || p->waits_for_code)
+		ht_processes_end(k->processes, p, ticks, status);
+}
+
 static void exited(struct ht_kin *k, pid_t pid, bool leader, uint64_t ticks, int status)
 {
-	struct ht_process *p = ht_processes_find(k->processes, pid);
-	struct pollfd end = { p ? p->pidfd : -1, POLLIN, 0 };
+	struct ht_process *p = ht_processes_at(k->processes, pid, ticks);
+	struct pollfd ended = { p ? p->pidfd : -1, POLLIN, 0 };
 
 	if (!p)
 		return;
 	p->leader_ended |= leader;
 	p->exit = WIFSIGNALED(status) ? HT_EXIT_SIGNAL : HT_EXIT_CODE;
 	p->code = (uint32_t)(WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-	if (!p->leader_ended || (p->pidfd >= 0 && poll(&end, 1, 0) != 1))
+	if (!p->leader_ended || (p->pidfd >= 0 && poll(&ended, 1, 0) != 1))
 		return; /* other threads run on, or it takes another moment: its pidfd tells */
-	ht_images_ending(k->images, p);
-	ht_processes_end(k->processes, p, ticks, status);
+	end(k, p, ticks, status);
 }
 
 static void take(struct ht_kin *k, const void *data)
@@ -136,6 +146,12 @@ static void take(struct ht_kin *k, const void *data)
 	}
 }
 
+static void overrun(struct ht_kin *k)
+{
+	k->overran = true;
+	k->images->execs_told = false;
+}
+
 void ht_kin_read(struct ht_kin *k)
 {
 	union {
@@ -150,13 +166,32 @@ void ht_kin_read(struct ht_kin *k)
 		len = sizeof(from);
 		n = recvfrom(k->fd, &m, sizeof(m), 0, (struct sockaddr *)&from, &len);
 		if (n < 0 && errno == ENOBUFS)
-			k->overran = true;
+			overrun(k);
 		else if (n < 0)
 			return;
 		else if (from.nl_pid == 0 &&
 			 n >= (ssize_t)(NLMSG_HDRLEN + sizeof(struct cn_msg) + sizeof(struct proc_event)))
 			take(k, m.bytes + NLMSG_HDRLEN + sizeof(struct cn_msg));
 	}
+}
+
+void ht_kin_end(struct ht_kin *k, struct ht_process *p, int status)
+{
+	ht_kin_read(k);
+	end(k, p, ht_ticker_now(k->processes->ticker), status);
+}
+
+void ht_kin_look_at_ends(struct ht_kin *k, bool thorough)
+{
+	struct ht_process *gone[HT_PROCESSES_GONE];
+	size_t n;
+
+	do {
+		n = ht_processes_gone(k->processes, thorough, gone);
+		for (size_t i = 0; i < n; i++)
+			ht_kin_end(k, gone[i], -1);
+	} while (n == HT_PROCESSES_GONE);
+	ht_processes_tidy(k->processes, thorough);
 }
 
 /* ---- without news ------------------------------------------------------------------------------------------ */

@@ -27,6 +27,12 @@ void ht_kin_fini(struct ht_kin *k);
 /* Takes what there is. */
 void ht_kin_read(struct ht_kin *k);
 
+/* It has ended, `status` as from waitpid; -1: how is not known. What the kernel told of it before comes first. */
+void ht_kin_end(struct ht_kin *k, struct ht_process *p, int status);
+
+/* Looks which have ended. `thorough`: also those that no descriptor tells of. */
+void ht_kin_look_at_ends(struct ht_kin *k, bool thorough);
+
 /* Asks the known processes for their children: what the kernel did not, or could not, tell. */
 void ht_kin_look(struct ht_kin *k);
 

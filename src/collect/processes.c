@@ -80,6 +80,15 @@ struct ht_process *ht_processes_find(const struct ht_processes *ps, pid_t pid)
 	return p && !p->ended ? p : NULL;
 }
 
+struct ht_process *ht_processes_at(const struct ht_processes *ps, pid_t pid, uint64_t ticks)
+{
+	struct ht_process *p = ht_processes_latest(ps, pid);
+
+	while (p && p->start_ticks > ticks && p->before)
+		p = ht_processes_get(ps, p->before);
+	return p;
+}
+
 void ht_processes_put(struct ht_processes *ps, const struct ht_process *p)
 {
 	struct ht_meta_process m = {
@@ -147,7 +156,7 @@ bool ht_processes_describe(struct ht_processes *ps, struct ht_process *p)
 	size_t n;
 
 	(void)ps;
-	if (p->leader_ended)
+	if (p->leader_ended || p->ended)
 		return false;
 	n = ht_proc_read(p->pid, "comm", text, sizeof(text));
 	if (n) {
@@ -192,6 +201,7 @@ struct ht_process *ht_processes_add(struct ht_processes *ps, pid_t pid, const st
 	ps->at[ps->count++] = p;
 	ps->alive[ps->living++] = p->number;
 	ps->running++;
+	p->before = ps->by_pid[pid];
 	ps->by_pid[pid] = p->number;
 	if (parent) { /* until it execs, if it does */
 		memcpy(p->comm, parent->comm, sizeof(p->comm));
@@ -252,33 +262,38 @@ void ht_processes_end(struct ht_processes *ps, struct ht_process *p, uint64_t ti
 	ht_processes_put(ps, p);
 }
 
-static void look_at_ends(struct ht_processes *ps)
-{
-	struct epoll_event e[64];
-	int n = epoll_wait(ps->ends, e, 64, 0); /* the rest in the next round */
-
-	for (int i = 0; i < n; i++) {
-		struct ht_process *p = ht_processes_get(ps, e[i].data.u32);
-
-		if (p && !p->ended)
-			ht_processes_end(ps, p, ht_ticker_now(ps->ticker), -1);
-	}
-}
-
 static bool is_there(const struct ht_processes *ps, const struct ht_process *p)
 {
 	return !p->leader_ended && !kill(p->pid, 0) && is_that_old(ps, p->pid, p->start_ticks) &&
 	       ht_proc_state(p->pid) != 'Z';
 }
 
-void ht_processes_look(struct ht_processes *ps, bool thorough)
+size_t ht_processes_gone(const struct ht_processes *ps, bool thorough, struct ht_process *ret[HT_PROCESSES_GONE])
 {
-	look_at_ends(ps);
+	struct epoll_event e[HT_PROCESSES_GONE];
+	int n = epoll_wait(ps->ends, e, HT_PROCESSES_GONE, 0);
+	size_t gone = 0;
+
+	for (int i = 0; i < n; i++) {
+		struct ht_process *p = ht_processes_get(ps, e[i].data.u32);
+
+		if (p && !p->ended)
+			ret[gone++] = p;
+	}
+	for (uint32_t i = 0; thorough && i < ps->living && gone < HT_PROCESSES_GONE; i++) {
+		struct ht_process *p = ps->at[ps->alive[i] - 1];
+
+		if (!p->ended && p->pidfd < 0 && !is_there(ps, p))
+			ret[gone++] = p;
+	}
+	return gone;
+}
+
+void ht_processes_tidy(struct ht_processes *ps, bool thorough)
+{
 	for (uint32_t i = 0; i < ps->living;) {
 		struct ht_process *p = ps->at[ps->alive[i] - 1];
 
-		if (thorough && !p->ended && p->pidfd < 0 && !is_there(ps, p))
-			ht_processes_end(ps, p, ht_ticker_now(ps->ticker), -1);
 		if (thorough && p->waits_for_code && read_code(p)) {
 			close_pidfd(p);
 			ht_processes_put(ps, p);

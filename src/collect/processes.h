@@ -9,6 +9,7 @@
  * Always true:
  *   K1  a process is known before its first image is put; numbers run from 1, the root's
  *   K2  a pid names at most one living process; that it still is the same one is known by its pidfd, or by the kernel's word
+ *   K3  a process whose end is seen ends only after what the kernel told of it before was taken (kin.c:ht_kin_end)
  */
 #ifndef HT_PROCESSES_H
 #define HT_PROCESSES_H
@@ -22,8 +23,11 @@
 #include "collect/ticker.h"
 #include "collect/trace.h"
 
+#define HT_PROCESSES_GONE 64 /* at a time */
+
 struct ht_process {
 	uint32_t number, parent; /* parent 0: not of this session */
+	uint32_t before;         /* who had this pid before; 0: nobody that we know */
 	pid_t pid, ppid;
 	int pidfd; /* -1: could not be had, or not needed any more */
 	bool ended;
@@ -72,6 +76,9 @@ struct ht_process *ht_processes_add(struct ht_processes *ps, pid_t pid, const st
 /* The latest process with this pid, which may have ended; the living one. Or NULL. */
 struct ht_process *ht_processes_latest(const struct ht_processes *ps, pid_t pid);
 struct ht_process *ht_processes_find(const struct ht_processes *ps, pid_t pid);
+
+/* The one that had this pid at that moment, as far as is known; NULL: never heard of. */
+struct ht_process *ht_processes_at(const struct ht_processes *ps, pid_t pid, uint64_t ticks);
 struct ht_process *ht_processes_get(const struct ht_processes *ps, uint32_t number);
 
 /* Reads comm and command line; false if the process is not there any more to be asked. */
@@ -84,7 +91,10 @@ void ht_processes_put(struct ht_processes *ps, const struct ht_process *p);
 /* It ended, `wait_status` as from waitpid; -1: how is not known. */
 void ht_processes_end(struct ht_processes *ps, struct ht_process *p, uint64_t ticks, int wait_status);
 
-/* Looks which have ended. `thorough`: also those that no descriptor tells of. */
-void ht_processes_look(struct ht_processes *ps, bool thorough);
+/* Which have ended, but for their end to be taken; how many. `thorough`: also those that no descriptor tells of. */
+size_t ht_processes_gone(const struct ht_processes *ps, bool thorough, struct ht_process *ret[HT_PROCESSES_GONE]);
+
+/* Leaves those in peace that have nothing more to tell. `thorough`: asks the others once more. */
+void ht_processes_tidy(struct ht_processes *ps, bool thorough);
 
 #endif

@@ -132,7 +132,7 @@ static void look_at_processes(struct recording *r)
 	ht_kin_read(&r->kin);
 	if (follows_children(r) && (r->kin.fd < 0 || r->kin.overran))
 		ht_kin_look(&r->kin);
-	ht_processes_look(&r->processes, true);
+	ht_kin_look_at_ends(&r->kin, true);
 	for (uint32_t i = 0; i < r->processes.living; i++) {
 		struct ht_process *p = ht_processes_get(&r->processes, r->processes.alive[i]);
 
@@ -323,9 +323,7 @@ static void end_root(struct recording *r, int status)
 	r->result->ended = true;
 	if (r->closed)
 		return;
-	ht_kin_read(&r->kin);
-	ht_images_ending(&r->images, r->root);
-	ht_processes_end(&r->processes, r->root, ht_ticker_now(&r->ticker), status);
+	ht_kin_end(&r->kin, r->root, status);
 }
 
 static void watch_target(struct recording *r)
@@ -353,6 +351,17 @@ static void watch_target(struct recording *r)
 static bool is_over(const struct recording *r)
 {
 	return r->result->ended && (r->closed || !r->o->wait_for_tree || !r->processes.running);
+}
+
+/* Programs that have just begun, in processes that run on: their agents come too late now. */
+static void declare_strangers(struct recording *r)
+{
+	for (uint32_t i = 0; i < r->processes.living; i++) {
+		struct ht_process *p = ht_processes_get(&r->processes, r->processes.alive[i]);
+
+		if (!p->ended)
+			ht_images_ending(&r->images, p);
+	}
 }
 
 static int close_fd(int fd)
@@ -384,7 +393,7 @@ static void turn_rounds(struct recording *r)
 			continue;
 		ht_kin_read(&r->kin);
 		ht_images_read(&r->images);
-		ht_processes_look(&r->processes, false);
+		ht_kin_look_at_ends(&r->kin, false);
 		turn_round(r);
 	}
 	if (r->closed)
@@ -392,6 +401,7 @@ static void turn_rounds(struct recording *r)
 	if (r->processes.running)
 		stop(r);
 	look_at_processes(r);
+	declare_strangers(r);
 	close_trace(r, asked ? HT_END_ASKED : HT_END_EXIT);
 }
 
