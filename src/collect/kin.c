@@ -14,19 +14,45 @@
  */
 #include "collect/kin.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/cn_proc.h>
 #include <linux/connector.h>
+#include <linux/filter.h>
 #include <linux/netlink.h>
 #include <poll.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ROOM (8 << 20) /* of the socket: about 30000 events */
+#define ROOM (64 << 20) /* of the socket: some 100000 events of the whole machine; taken only while they wait */
 #define CHILDREN_MAX 4096
+
+/* The kernel tells of every thread of the machine, too. A filter keeps what take() would pass over out of the socket's room; what a field holds is
+ * compared in network order, which is how a filter loads it. */
+#define AT(member) (uint32_t)(NLMSG_HDRLEN + sizeof(struct cn_msg) + offsetof(struct proc_event, member))
+static void keep_threads_out(int fd)
+{
+	struct sock_filter step[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, AT(what)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(PROC_EVENT_FORK), 0, 4),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, AT(event_data.fork.child_pid)),
+		BPF_STMT(BPF_MISC | BPF_TAX, 0),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, AT(event_data.fork.child_tgid)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_X, 0, 3, 4),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(PROC_EVENT_EXEC), 2, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(PROC_EVENT_EXIT), 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(PROC_EVENT_NONE), 0, 1), /* the answer to a subscription */
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	const struct sock_fprog filter = { .len = sizeof(step) / sizeof(*step), .filter = step };
+
+	setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)); /* without it there is less room */
+}
 
 static bool subscribe(int fd)
 {
@@ -42,6 +68,7 @@ static bool subscribe(int fd)
 
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)))
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+	keep_threads_out(fd);
 	return !bind(fd, (struct sockaddr *)&address, sizeof(address)) && writev(fd, ask, 3) == (ssize_t)head.nlmsg_len;
 }
 
