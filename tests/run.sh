@@ -45,7 +45,7 @@ reap() { # the next script that ends
 	esac
 	if [ "$reason" ]; then
 		result FAILED "$name" $seconds "$reason"
-		sed 's/^/       | /' "$out"
+		cut -c 1-400 "$out" | tail -n 100 | sed 's/^/       | /'
 	fi
 	rm -rf "${work:?}/$name"
 }
@@ -77,7 +77,7 @@ run_unit() { # run_unit PROGRAM
 		esac
 	done < <(grep -E '^(not )?ok [0-9]' "$out")
 	if [ $status != 0 ] && [ $bad = $failed ]; then result FAILED "$name" $((SECONDS - start)) "prove: status $status"; fi
-	if [ $bad != $failed ]; then sed 's/^/       | /' "$out"; fi
+	if [ $bad != $failed ]; then cut -c 1-400 "$out" | tail -n 100 | sed 's/^/       | /'; fi
 }
 
 wanted() { # wanted FILE: it exists, it is no library of the others, and ONLY allows it

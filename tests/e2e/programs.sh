@@ -39,7 +39,7 @@ recorded bash 0 bash -c 'for ((i = 0; i < '"$loops"' / 10; i++)); do s="$s$i"; s
 echo 'import sys; print(sum(1 for _ in sys.modules) > 10)' | sed '1i #!/usr/bin/env python3' >script.py
 chmod +x script.py
 recorded script 0 env PATH=/usr/bin:/bin ./script.py
-recorded sh-exec 0 sh -c 'exec ls -l /proc/self/cmdline'
+recorded sh-exec 0 sh -c 'exec ls -n --time-style=+ /proc/self/cmdline'
 recorded ls 0 ls -lR "$tree"
 
 cc1=$(gcc -print-prog-name=cc1)
