@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inspect/facts.h"
 #include "util/quantity.h"
 
 #define THREADS_NAMED 8
@@ -152,12 +153,9 @@ static int bind_thread(struct ht_filter *f, struct ht_err *err)
 static int bind_window(struct ht_filter *f, struct ht_err *err)
 {
 	struct ht_clock *c = &f->model->clock;
-	uint64_t last = f->model->last_ticks, end_ns;
+	uint64_t end_ns = ht_clock_time_ns(c, ht_facts_end_ticks(f->model));
 	bool is_at = f->word[HT_FILTER_AT];
 
-	if (f->model->has_end && f->model->end.ticks > last)
-		last = f->model->end.ticks;
-	end_ns = ht_clock_time_ns(c, last);
 	if (f->from_ns > f->to_ns)
 		return ht_err_set(err, HT_EUSAGE, "--from=%s is after --to=%s: nothing lies between",
 				  f->word[HT_FILTER_FROM], f->word[HT_FILTER_TO]);

@@ -6,12 +6,24 @@
  */
 #include "inspect/index.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
 #define FIRST_PLACES 256
 
-static uint64_t seed;
+static _Atomic uint64_t seed; /* drawn once, by whichever thread needs it first */
+
+static void draw_seed(const struct ht_index *x)
+{
+	uint64_t none = 0, drawn;
+
+	if (seed)
+		return;
+	if (getrandom(&drawn, sizeof(drawn), GRND_NONBLOCK) != sizeof(drawn) || !drawn)
+		drawn = (uintptr_t)x;
+	atomic_compare_exchange_strong(&seed, &none, drawn);
+}
 
 static size_t home_of(const struct ht_index *x, uint64_t a, uint64_t b)
 {
@@ -33,8 +45,7 @@ static int grow(struct ht_index *x)
 {
 	struct ht_index bigger = { .places = x->places ? x->places * 2 : FIRST_PLACES, .count = x->count };
 
-	if (!seed && getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != sizeof(seed))
-		seed = (uintptr_t)x;
+	draw_seed(x);
 	bigger.place = calloc(bigger.places, sizeof(*bigger.place));
 	if (!bigger.place)
 		return -1;

@@ -47,3 +47,16 @@ enum ht_stack_cut ht_stack_cut_of(const struct ht_model *t, uint32_t context)
 
 	return follow(t, context, NULL, &depth);
 }
+
+const char *ht_stack_cut_name(enum ht_stack_cut cut)
+{
+	static const char *const names[HT_STACK_CUTS] = {
+		[HT_STACK_CUT_DEPTH] = "depth",
+		[HT_STACK_CUT_NO_UNWIND] = "no_unwind",
+		[HT_STACK_CUT_BAD_POINTER] = "bad_pointer",
+		[HT_STACK_CUT_TREE_FULL] = "tree_full",
+		[HT_STACK_CUT_UNKNOWN] = "unknown",
+	};
+
+	return cut < HT_STACK_CUTS ? names[cut] : NULL;
+}

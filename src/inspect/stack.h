@@ -44,4 +44,7 @@ void ht_stack_read(const struct ht_model *t, uint32_t context, struct ht_stack *
 /* Why the stack of a context is not whole, without reading its steps. */
 enum ht_stack_cut ht_stack_cut_of(const struct ht_model *t, uint32_t context);
 
+/* "no_unwind", ...; NULL: it is whole. */
+const char *ht_stack_cut_name(enum ht_stack_cut cut);
+
 #endif

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "inspect/demangle.h"
 #include "inspect/mapped.h"
@@ -66,8 +67,12 @@ struct ht_symbols {
 int ht_symbols_open(const struct ht_model *model, const struct ht_symbols_options *options, struct ht_symbols **ret,
 		    struct ht_err *err)
 {
-	struct ht_symbols *s = calloc(1, sizeof(*s));
+	struct ht_symbols *s;
+	struct stat st;
 
+	if (options->sysroot && (stat(options->sysroot, &st) || !S_ISDIR(st.st_mode)))
+		return ht_err_set(err, HT_EUSAGE, "--sysroot=%s: not a directory", options->sysroot);
+	s = calloc(1, sizeof(*s));
 	if (!s || !ht_mapped_init(&s->mapped, model)) {
 		free(s);
 		return ht_err_set(err, HT_ESYSTEM, "out of memory for symbols");

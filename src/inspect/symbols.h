@@ -43,7 +43,7 @@ struct ht_frame {
 	uint64_t offset; /* of the address in the module's file, where the module is known; in [jit]: in the function */
 };
 
-/* The model must stay. */
+/* The model must stay, and what the options point to. HT_EUSAGE: the sysroot is no directory. */
 int ht_symbols_open(const struct ht_model *model, const struct ht_symbols_options *options, struct ht_symbols **ret,
 		    struct ht_err *err);
 void ht_symbols_close(struct ht_symbols *s);

@@ -59,7 +59,7 @@ void ht_branches_text(const struct ht_calltree *t, const struct ht_places *p, en
 static void put_branch(const struct ht_branch *b, const struct ht_places *p)
 {
 	struct ht_place_frame frame;
-	const char *cut = ht_place_is_root(b->node) ? ht_stacks_cut_name((enum ht_stack_cut)b->node) : NULL;
+	const char *cut = ht_place_is_root(b->node) ? ht_stack_cut_name((enum ht_stack_cut)b->node) : NULL;
 
 	ht_outf("{\"bytes\":%" PRId64 ",\"count\":%" PRId64 ",\"own_bytes\":%" PRId64 ",\"own_count\":%" PRId64
 		",\"frame\":",

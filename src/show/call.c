@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* call.c -- prints a moment
  *
- * call.h has the forms. A name of a thread is a stranger's string. A stack is made a place of its own, so that it reads as in
- * every other answer.
+ * call.h has the forms. A name of a thread is a stranger's string. If memory runs out for a stack, the answer goes on without it.
  */
 #include "show/call.h"
 
 #include <inttypes.h>
 
-#include "inspect/places.h"
 #include "show/out.h"
 #include "show/stacks.h"
 #include "show/table.h"
@@ -36,22 +34,13 @@ void ht_call_text(struct ht_model *t, const struct ht_moment *m)
 	ht_outf("  %s", function ? function : "?");
 }
 
-/* False: no memory; then the answer goes on without this stack. */
-static bool find_place(struct ht_model *t, struct ht_symbols *s, const struct ht_moment *m, struct ht_places *ret)
-{
-	struct ht_site site = { .image = m->stream->image, .context = m->context };
-	struct ht_sites one = { .list = { &site, 1, 1 } };
-	struct ht_err err;
-
-	return !ht_places_make(t, s, &one, ret, &err);
-}
-
 void ht_call_stack(struct ht_model *t, struct ht_symbols *s, const struct ht_moment *m)
 {
 	struct ht_places places;
+	struct ht_err err;
 	uint64_t pc;
 
-	if (!ht_model_caller(t, m->context, &pc) || !find_place(t, s, m, &places))
+	if (!ht_model_caller(t, m->context, &pc) || ht_moment_place(t, s, m, &places, &err))
 		return;
 	ht_stacks_text(&places, places.site[0], FRAMES_SHOWN);
 	ht_places_fini(&places);
@@ -61,6 +50,7 @@ void ht_call_json(struct ht_model *t, struct ht_symbols *s, const struct ht_mome
 {
 	struct ht_table row = HT_TABLE(fields);
 	struct ht_places places;
+	struct ht_err err;
 	uint64_t pc = 0;
 	bool has_caller;
 
@@ -76,7 +66,7 @@ void ht_call_json(struct ht_model *t, struct ht_symbols *s, const struct ht_mome
 	ht_out_text("{");
 	ht_table_json(&row, 0);
 	ht_out_text(",\"stack\":");
-	if (find_place(t, s, m, &places)) {
+	if (!ht_moment_place(t, s, m, &places, &err)) {
 		ht_stacks_json(&places, places.site[0]);
 		ht_places_fini(&places);
 	} else {

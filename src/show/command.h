@@ -19,8 +19,8 @@
 
 #include "inspect/arena.h"
 #include "util/err.h"
+#include "util/version.h"
 
-#define HT_VERSION "0.1.0"
 #define HT_OPTIONS_MAX 32
 
 enum ht_status {

@@ -29,16 +29,6 @@ static const struct ht_place_frame *frame_of(const struct ht_groupings *g, uint3
 	return ht_place_is_root(node) ? NULL : &g->places->frames.at[g->places->nodes.at[node].frame];
 }
 
-static uint64_t class_from(uint32_t class)
-{
-	return class < 2 ? class : ((uint64_t)1 << (class - 2)) + 1;
-}
-
-static uint64_t class_to(uint32_t class)
-{
-	return class < 2 ? class : class == 65 ? UINT64_MAX : (uint64_t)1 << (class - 1);
-}
-
 /* A frame without its line: the group is the whole function, or the whole library. */
 static void put_frame(const struct ht_place_frame *f, enum ht_grouping by)
 {
@@ -62,6 +52,7 @@ static void put_name(const struct ht_groupings *g, uint32_t group)
 {
 	uint32_t number = g->groups->list.at[group].number;
 	char from[HT_FIGURE_BYTES], to[HT_FIGURE_BYTES];
+	uint64_t least, most;
 
 	switch (g->group) {
 	case HT_GROUP_THREAD: {
@@ -73,11 +64,12 @@ static void put_name(const struct ht_groupings *g, uint32_t group)
 		break;
 	}
 	case HT_GROUP_SIZE:
-		ht_figure_bytes(to, class_to(number));
+		ht_sites_size_bounds(number, &least, &most);
+		ht_figure_bytes(to, most);
 		if (number < 2)
 			ht_outf("%s\n", to);
 		else
-			ht_outf("above %s, up to %s\n", ht_figure_bytes(from, class_from(number) - 1), to);
+			ht_outf("above %s, up to %s\n", ht_figure_bytes(from, least - 1), to);
 		break;
 	case HT_GROUP_ALLOCATOR:
 		ht_outf("%s\n", number ? ht_function_name(number) : "(unknown)");
@@ -124,6 +116,7 @@ void ht_groupings_json(const struct ht_groupings *g, uint32_t group)
 {
 	uint32_t number = g->groups->list.at[group].number;
 	const struct ht_place_frame *f = frame_of(g, group);
+	uint64_t least, most;
 
 	switch (g->group) {
 	case HT_GROUP_STACK:
@@ -141,7 +134,8 @@ void ht_groupings_json(const struct ht_groupings *g, uint32_t group)
 			   ht_string(g->model->streams.at[number].name));
 		break;
 	case HT_GROUP_SIZE:
-		put_fields(size_fields, 2, ht_number(class_from(number)), ht_number(class_to(number)));
+		ht_sites_size_bounds(number, &least, &most);
+		put_fields(size_fields, 2, ht_number(least), ht_number(most));
 		break;
 	default:
 		put_fields(allocator_fields, 1, ht_name(number ? ht_function_name(number) : NULL), ht_null());

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "inspect/choice.h"
+#include "inspect/facts.h"
 #include "inspect/family.h"
 #include "inspect/stack.h"
 #include "show/answer.h"
@@ -136,10 +137,6 @@ static const char *const clock_words[] = { NULL, "time stamp counter", "monotoni
 static const char *const policy_words[] = { NULL, "block", "drop" };
 static const char *const change_words[] = { NULL, "mapped", "unmapped" };
 /* For programs, and for people. */
-static const char *const end_names[] = {
-	[HT_END_EXIT] = "exit",         [HT_END_SIGNAL] = "signal", [HT_END_LIMIT] = "limit",
-	[HT_END_WRITE] = "write_error", [HT_END_ASKED] = "asked",
-};
 static const char *const end_words[] = {
 	[HT_END_EXIT] = "the process exited",
 	[HT_END_SIGNAL] = "the process was killed by a signal",
@@ -187,38 +184,9 @@ static struct ht_value date_of(uint64_t realtime_ns, char *to, size_t cap)
 
 /* ---- facts ------------------------------------------------------------------------------------------------- */
 
-struct sums {
-	uint64_t events, allocs, frees, reallocs, failed;
-	uint64_t counted_only, lost, blocked_ns;
-};
-
-static struct sums sum_up(const struct ht_model *m)
-{
-	const uint64_t *rows = m->row_counts;
-	struct sums s = {
-		.allocs = rows[HT_ROW_ALLOC] + rows[HT_ROW_ALLOC_FAILED],
-		.frees = rows[HT_ROW_FREE],
-		.reallocs = rows[HT_ROW_REALLOC_END] + rows[HT_ROW_REALLOC_FREED] + rows[HT_ROW_REALLOC_FAILED],
-		.failed = rows[HT_ROW_ALLOC_FAILED] + rows[HT_ROW_REALLOC_FAILED],
-	};
-
-	s.events = s.allocs + s.frees + s.reallocs;
-	for (size_t i = 0; i < m->streams.count; i++) {
-		const struct ht_stream *t = &m->streams.at[i];
-
-		if (!t->is_chosen)
-			continue;
-		s.lost += t->has_account ? t->account.lost : t->lost;
-		s.counted_only += t->account.counted_only;
-		s.blocked_ns += t->account.blocked_ns;
-	}
-	return s;
-}
-
 static void add_target(struct ht_table *t, struct ht_model *m, char *date, size_t cap)
 {
 	const struct ht_meta_session *s = &m->session;
-	uint64_t last = m->has_end && m->end.ticks > m->last_ticks ? m->end.ticks : m->last_ticks;
 	bool has_status = m->has_end && (m->end.reason == HT_END_EXIT || m->end.reason == HT_END_SIGNAL);
 
 	ht_table_add(t, ht_if(m->has_session, ht_words(s->command)));
@@ -226,8 +194,8 @@ static void add_target(struct ht_table *t, struct ht_model *m, char *date, size_
 	ht_table_add(t, ht_if(m->has_session, ht_string(s->host)));
 	ht_table_add(t, ht_if(m->has_session, date_of(s->start_realtime_ns, date, cap)));
 	ht_table_add(t, ht_if(m->has_session, ht_number(s->start_realtime_ns)));
-	ht_table_add(t, ht_if(m->has_session, ht_number(ht_clock_time_ns(&m->clock, last))));
-	ht_table_add(t, ht_if(m->has_end, WORD(end_names, m->end.reason)));
+	ht_table_add(t, ht_if(m->has_session, ht_number(ht_clock_time_ns(&m->clock, ht_facts_end_ticks(m)))));
+	ht_table_add(t, ht_if(m->has_end, ht_name(ht_facts_end_name(m->end.reason))));
 	ht_table_add(t, ht_if(m->has_end, WORD(end_words, m->end.reason)));
 	ht_table_add(t, ht_if(has_status, ht_number(m->end.status)));
 }
@@ -243,25 +211,24 @@ static void add_peak(struct ht_table *t, struct ht_model *m, const struct ht_mem
 
 static void add_counts(struct ht_table *t, struct ht_model *m, const struct ht_member *all)
 {
-	struct sums s = sum_up(m);
-	uint64_t bytes = ht_model_file_bytes(m), blocks = 0;
+	uint64_t bytes = ht_model_file_bytes(m);
 	const struct ht_damage *damage;
+	struct ht_facts s;
 
-	for (int kind = 0; kind <= HT_BLOCK_PROCESS; kind++)
-		blocks += m->block_counts[kind];
+	ht_facts_take(m, &s);
 	ht_table_add(t, ht_number(s.events));
 	ht_table_add(t, ht_number(s.allocs));
 	ht_table_add(t, ht_number(s.frees));
 	ht_table_add(t, ht_number(s.reallocs));
 	ht_table_add(t, ht_number(s.failed));
-	ht_table_add(t, ht_number(m->row_counts[HT_ROW_EXISTING]));
+	ht_table_add(t, ht_number(s.existing));
 	add_peak(t, m, all);
 	ht_table_add(t, ht_number(s.counted_only));
 	ht_table_add(t, ht_number(s.lost));
 	ht_table_add(t, ht_number(s.blocked_ns));
 	ht_table_add(t, ht_number(bytes));
 	ht_table_add(t, ht_if(s.events, ht_hundredths(s.events ? bytes * 100 / s.events : 0)));
-	ht_table_add(t, ht_number(blocks));
+	ht_table_add(t, ht_number(s.blocks));
 	ht_table_add(t, ht_number(m->block_counts[HT_BLOCK_EVENTS]));
 	ht_table_add(t, ht_number(ht_model_damages(m, &damage)));
 }
@@ -462,7 +429,7 @@ static void print_cuts(const uint64_t by_cut[HT_STACK_CUTS])
 
 	ht_out_text(",\"stack_cuts\":{");
 	for (int i = HT_STACK_CUT_DEPTH; i < HT_STACK_CUTS; i++) {
-		ht_outf("%s\"%s\":%" PRIu64, comma, ht_stacks_cut_name((enum ht_stack_cut)i), by_cut[i]);
+		ht_outf("%s\"%s\":%" PRIu64, comma, ht_stack_cut_name((enum ht_stack_cut)i), by_cut[i]);
 		comma = ",";
 	}
 	ht_out_text("}");

@@ -5,8 +5,6 @@
  */
 #include "show/naming.h"
 
-#include <sys/stat.h>
-
 #define WARNINGS_SHOWN 5
 
 enum { SYSROOT, NO_SYMBOLS };
@@ -18,10 +16,7 @@ int ht_naming_open(const struct ht_model *model, const struct ht_given *given, i
 		.sysroot = given->option[first + SYSROOT],
 		.no_files = given->option[first + NO_SYMBOLS],
 	};
-	struct stat st;
 
-	if (o.sysroot && (stat(o.sysroot, &st) || !S_ISDIR(st.st_mode)))
-		return ht_err_set(err, HT_EUSAGE, "--sysroot=%s: not a directory", o.sysroot);
 	return ht_symbols_open(model, &o, ret, err);
 }
 

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "inspect/facts.h"
 #include "show/figures.h"
 #include "show/out.h"
 #include "show/table.h"
@@ -55,11 +56,10 @@ static void more_tally(struct lines *l, const struct ht_tally *t)
 
 static void tell_run(struct lines *l, struct ht_model *m)
 {
-	uint64_t last = m->has_end && m->end.ticks > m->last_ticks ? m->end.ticks : m->last_ticks;
 	char time[HT_FIGURE_BYTES];
 
 	line(l, "ran");
-	more(l, "%s", ht_figure_time(time, ht_clock_time_ns(&m->clock, last)));
+	more(l, "%s", ht_figure_time(time, ht_clock_time_ns(&m->clock, ht_facts_end_ticks(m))));
 	if (!m->has_end)
 		more(l, ", as far as is known: the end is not in the trace");
 	else if (m->end.reason == HT_END_EXIT)

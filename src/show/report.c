@@ -12,8 +12,7 @@
 #include <string.h>
 
 #include "inspect/calltree.h"
-#include "inspect/summary.h"
-#include "inspect/suppress.h"
+#include "inspect/question.h"
 #include "show/answer.h"
 #include "show/branches.h"
 #include "show/command.h"
@@ -24,7 +23,6 @@
 #include "show/out.h"
 #include "show/stacks.h"
 #include "show/overview.h"
-#include "util/quantity.h"
 
 #define PLACES_SHOWN 20
 #define BRANCHES_SHOWN 40
@@ -74,45 +72,13 @@ struct report {
 	struct ht_groups groups;
 	struct ht_ranking ranking;
 	struct ht_calltree tree;
-	struct ht_suppressions suppressions;
-	enum ht_measure by;
-	enum ht_grouping group;
+	struct ht_question q;
 	bool is_tree, json;
-	bool stops; /* what comes after the window does not matter */
 	struct ht_calltree_options branches;
 	size_t most, most_frames;
-	struct ht_filter filter;
-	const char *tail_cut;
-	struct ht_sites_options sums;
 };
 
 /* ---- what is asked ----------------------------------------------------------------------------------------- */
-
-static int parse_measure(const char *word, enum ht_measure *ret, struct ht_err *err)
-{
-	for (int by = 0; by < HT_MEASURES; by++) {
-		if (strcmp(word, ht_measure_name((enum ht_measure)by)))
-			continue;
-		*ret = (enum ht_measure)by;
-		return 0;
-	}
-	return ht_err_set(
-		err, HT_EUSAGE,
-		"--by=%s: none of leaked, peak, allocated, calls, temporary, live, growth, aifo, aifi, aofi, aofo",
-		word);
-}
-
-static int parse_grouping(const char *word, enum ht_grouping *ret, struct ht_err *err)
-{
-	for (int group = 0; group < HT_GROUPINGS; group++) {
-		if (strcmp(word, ht_grouping_name((enum ht_grouping)group)))
-			continue;
-		*ret = (enum ht_grouping)group;
-		return 0;
-	}
-	return ht_err_set(err, HT_EUSAGE,
-			  "--group=%s: none of stack, function, library, thread, size, allocator-function", word);
-}
 
 static int parse_tree(const char *word, struct report *r, struct ht_err *err)
 {
@@ -134,48 +100,27 @@ static int parse_limit(const char *option, const char *word, size_t *ret, struct
 	return 0;
 }
 
-static int parse_time(const char *word, uint64_t *ret_ns, struct ht_err *err)
-{
-	if (ht_quantity_ns(word, ret_ns, err))
-		return ht_err_set(err, HT_EUSAGE, "--temporary=%s", err->text);
-	return *ret_ns ? 0 : ht_err_set(err, HT_EUSAGE, "--temporary=%s: not a time above 0", word);
-}
-
 /* The question makes sense; what was not said follows from what was. */
 static int settle(struct report *r, bool has_by, struct ht_err *err)
 {
-	if (!has_by)
-		r->by = r->filter.word[HT_FILTER_AT]      ? HT_BY_LIVE
-			: ht_filter_is_window(&r->filter) ? HT_BY_GROWTH
-							  : HT_BY_LEAKED;
-	if (r->is_tree && r->group != HT_GROUP_STACK)
+	if (r->is_tree && r->q.group != HT_GROUP_STACK)
 		return ht_err_set(err, HT_EUSAGE, "--tree adds up stacks; it does not go with --group=%s",
-				  ht_grouping_name(r->group));
-	if (r->by == HT_BY_PEAK && ht_filter_restricts_life(&r->filter))
-		return ht_err_set(err, HT_EUSAGE,
-				  "--by=peak: how long a block will live is not known at the peak; ask without "
-				  "--min-lifetime and --max-lifetime");
-	/* Whether a block leaks, or how long it lives, only the end of the recording tells. */
-	r->stops = (r->filter.word[HT_FILTER_TO] || r->filter.word[HT_FILTER_AT]) && r->by != HT_BY_LEAKED &&
-		   !r->tail_cut && !r->suppressions.list.count && !ht_filter_restricts_life(&r->filter);
-	r->branches.by = r->by;
+				  ht_grouping_name(r->q.group));
 	r->branches.most = r->most;
-	r->sums.filter = &r->filter;
-	r->sums.split = ht_grouping_split(r->group);
-	return 0;
+	return ht_question_settle(&r->q, has_by, err);
 }
 
 static int read_options(const struct ht_given *given, struct report *r, struct ht_err *err)
 {
 	const char *const *option = given->option;
-	int rc = ht_filters_read(given, OPT_FILTERS, HT_FILTER_WORDS, &r->filter, err);
+	int rc = ht_filters_read(given, OPT_FILTERS, HT_FILTER_WORDS, &r->q.filter, err);
 
 	r->json = option[OPT_JSON];
-	r->tail_cut = option[OPT_TAIL_CUT];
+	r->q.tail_cut = option[OPT_TAIL_CUT];
 	if (!rc && option[OPT_BY])
-		rc = parse_measure(option[OPT_BY], &r->by, err);
+		rc = ht_question_measure(option[OPT_BY], &r->q.by, err);
 	if (!rc && option[OPT_GROUP])
-		rc = parse_grouping(option[OPT_GROUP], &r->group, err);
+		rc = ht_question_grouping(option[OPT_GROUP], &r->q.group, err);
 	if (!rc && option[OPT_TREE])
 		rc = parse_tree(option[OPT_TREE], r, err);
 	r->most = r->is_tree ? BRANCHES_SHOWN : PLACES_SHOWN;
@@ -185,39 +130,10 @@ static int read_options(const struct ht_given *given, struct report *r, struct h
 	if (!rc && option[OPT_FRAMES])
 		rc = parse_limit("--frames", option[OPT_FRAMES], &r->most_frames, err);
 	if (!rc && option[OPT_TEMPORARY])
-		rc = parse_time(option[OPT_TEMPORARY], &r->sums.temporary_ns, err);
+		rc = ht_question_temporary(option[OPT_TEMPORARY], &r->q.sums.temporary_ns, err);
 	if (!rc && option[OPT_SUPPRESSIONS])
-		rc = ht_suppress_read(option[OPT_SUPPRESSIONS], &r->suppressions, err);
+		rc = ht_suppress_read(option[OPT_SUPPRESSIONS], &r->q.suppressions, err);
 	return rc ? rc : settle(r, option[OPT_BY], err);
-}
-
-/* From a time before the end of the recording, or a share of it, to the moment it means. */
-static int find_tail(struct report *r, struct ht_err *err)
-{
-	struct ht_model *m = r->model;
-	uint64_t last = m->has_end && m->end.ticks > m->last_ticks ? m->end.ticks : m->last_ticks;
-	uint64_t end_ns = ht_clock_time_ns(&m->clock, last), cut, share;
-	int rc;
-
-	if (!r->tail_cut)
-		return 0;
-	if (ht_quantity_is_share(r->tail_cut)) {
-		rc = ht_quantity_share(r->tail_cut, &share, err);
-		cut = rc ? 0 : (uint64_t)((unsigned __int128)end_ns * share / HT_SHARE_WHOLE);
-	} else {
-		rc = ht_quantity_ns(r->tail_cut, &cut, err);
-	}
-	if (rc)
-		return ht_err_set(err, rc, "--tail-cut=%s", err->text);
-	if (cut > end_ns)
-		return ht_err_set(err, HT_EUSAGE, "--tail-cut=%s: the recording is only %.6f s long", r->tail_cut,
-				  (double)end_ns / 1e9);
-	if (!cut)
-		return 0;
-	r->sums.late_ticks = ht_clock_ticks_at(&m->clock, end_ns - cut);
-	if (!r->sums.late_ticks)
-		r->sums.late_ticks = 1; /* the very beginning; 0 would be nothing */
-	return 0;
 }
 
 /* ---- text -------------------------------------------------------------------------------------------------- */
@@ -245,14 +161,14 @@ static size_t places_shown(const struct report *r)
 static void print_figures(const struct report *r, const struct ht_amount *v)
 {
 	char bytes[HT_FIGURE_BYTES], share[HT_FIGURE_BYTES];
-	const char *what = r->by == HT_BY_CALLS ? "call" : "block";
+	const char *what = r->q.by == HT_BY_CALLS ? "call" : "block";
 	const struct ht_amount *whole = &r->ranking.whole;
 
 	ht_figure_signed_bytes(bytes, v->bytes);
-	if (r->by == HT_BY_GROWTH)
+	if (r->q.by == HT_BY_GROWTH)
 		ht_outf("%s%s, %+" PRId64 " %s%s\n", v->bytes < 0 ? "" : "+", bytes, v->count, what,
 			v->count == 1 ? "" : "s");
-	else if (ht_measure_counts(r->by))
+	else if (ht_measure_counts(r->q.by))
 		ht_outf("%" PRId64 " %s%s, %s, %s\n", v->count, what, v->count == 1 ? "" : "s",
 			ht_figure_part(share, v->count, whole->count), bytes);
 	else
@@ -282,13 +198,13 @@ static void print_places(const struct report *r)
 static void print_tree(const struct report *r)
 {
 	if (!r->tree.list.count) {
-		ht_outf("\n%s\n", headings[r->by][1]);
+		ht_outf("\n%s\n", headings[r->q.by][1]);
 		return;
 	}
-	ht_outf("\n%s, %s%s:\n\n", headings[r->by][0],
+	ht_outf("\n%s, %s%s:\n\n", headings[r->q.by][0],
 		r->branches.direction == HT_TOP_DOWN ? "by who called whom" : "by who was called by whom",
 		r->tree.is_part ? " (the heaviest branches; -n 0 shows all)" : "");
-	ht_branches_text(&r->tree, &r->sum.places, r->by);
+	ht_branches_text(&r->tree, &r->sum.places, r->q.by);
 }
 
 static void print_ranking(const struct report *r)
@@ -296,28 +212,29 @@ static void print_ranking(const struct report *r)
 	size_t shown = places_shown(r), count = r->ranking.list.count;
 
 	if (!count) {
-		ht_outf("\n%s\n", headings[r->by][1]);
+		ht_outf("\n%s\n", headings[r->q.by][1]);
 		return;
 	}
-	ht_outf("\n%s, by %s", headings[r->by][0], r->group == HT_GROUP_STACK ? "place" : ht_grouping_name(r->group));
+	ht_outf("\n%s, by %s", headings[r->q.by][0],
+		r->q.group == HT_GROUP_STACK ? "place" : ht_grouping_name(r->q.group));
 	ht_outf(shown < count ? " (the %zu largest of %zu):\n" : ":\n", shown, count);
-	if (r->group == HT_GROUP_STACK)
+	if (r->q.group == HT_GROUP_STACK)
 		print_places(r);
 	else
-		ht_groupings_text(
-			&(struct ht_groupings){ r->model, &r->sum.places, &r->groups, &r->ranking, r->group, r->by },
-			shown);
+		ht_groupings_text(&(struct ht_groupings){ r->model, &r->sum.places, &r->groups, &r->ranking, r->q.group,
+							  r->q.by },
+				  shown);
 }
 
 static void print_suppressions(const struct report *r)
 {
 	char bytes[HT_FIGURE_BYTES];
 
-	if (!r->suppressions.list.count)
+	if (!r->q.suppressions.list.count)
 		return;
 	ht_out_text("\nSuppressed:\n");
-	for (size_t i = 0; i < r->suppressions.list.count; i++) {
-		const struct ht_suppression *s = &r->suppressions.list.at[i];
+	for (size_t i = 0; i < r->q.suppressions.list.count; i++) {
+		const struct ht_suppression *s = &r->q.suppressions.list.at[i];
 
 		ht_outf("%12s %9" PRIu64 "  ", ht_figure_bytes(bytes, s->taken.bytes), s->taken.count);
 		ht_out_escaped(s->pattern, strlen(s->pattern));
@@ -330,8 +247,8 @@ static void print_suppressions(const struct report *r)
 static void print_suppressions_json(const struct report *r)
 {
 	ht_out_text(",\"suppressions\":[");
-	for (size_t i = 0; i < r->suppressions.list.count; i++) {
-		const struct ht_suppression *s = &r->suppressions.list.at[i];
+	for (size_t i = 0; i < r->q.suppressions.list.count; i++) {
+		const struct ht_suppression *s = &r->q.suppressions.list.at[i];
 
 		ht_outf("%s{\"pattern\":", i ? "," : "");
 		ht_out_json(s->pattern, strlen(s->pattern));
@@ -342,9 +259,9 @@ static void print_suppressions_json(const struct report *r)
 
 static void print_sites(const struct report *r)
 {
-	struct ht_groupings g = { r->model, &r->sum.places, &r->groups, &r->ranking, r->group, r->by };
+	struct ht_groupings g = { r->model, &r->sum.places, &r->groups, &r->ranking, r->q.group, r->q.by };
 
-	ht_outf(",\"group\":\"%s\",\"places\":%zu,\"sites\":[", ht_grouping_name(r->group), r->ranking.list.count);
+	ht_outf(",\"group\":\"%s\",\"places\":%zu,\"sites\":[", ht_grouping_name(r->q.group), r->ranking.list.count);
 	for (size_t i = 0; i < places_shown(r) && !ht_out_failed(); i++) {
 		const struct ht_ranked *place = &r->ranking.list.at[i];
 
@@ -358,7 +275,7 @@ static void print_sites(const struct report *r)
 
 static void print_json(const struct report *r, const struct ht_overview *overview)
 {
-	ht_outf("{\"by\":\"%s\",\"totals\":", ht_measure_name(r->by));
+	ht_outf("{\"by\":\"%s\",\"totals\":", ht_measure_name(r->q.by));
 	ht_overview_json(overview);
 	print_suppressions_json(r);
 	if (r->is_tree) {
@@ -373,40 +290,28 @@ static void print_json(const struct report *r, const struct ht_overview *overvie
 
 /* ---- the answer -------------------------------------------------------------------------------------------- */
 
-static int add_up(struct report *r, struct ht_err *err)
-{
-	int rc = ht_summary_take(r->model, r->symbols, &r->sums, &r->sum, err);
-
-	if (!rc && r->suppressions.list.count)
-		rc = ht_suppress_leaks(&r->suppressions, &r->sum.sites, &r->sum.places, err);
-	if (!rc && r->is_tree) {
-		r->branches.cut_main = !r->json;
-		return ht_calltree_make(&r->sum.sites, &r->sum.places, &r->branches, &r->tree, err);
-	}
-	if (!rc)
-		rc = ht_groups_make(r->model, &r->sum.sites, &r->sum.places, r->group, &r->groups, err);
-	return rc ? rc : ht_ranking_make(&r->sum.sites, &r->groups, r->by, &r->ranking, err);
-}
-
 static int answer(struct report *r, const struct ht_given *given, struct ht_err *err)
 {
 	int rc = ht_naming_open(r->model, given, OPT_NAMING, &r->symbols, err);
 
 	if (!rc)
-		rc = ht_filter_bind(&r->filter, r->model, r->symbols, err);
+		rc = ht_question_sum(&r->q, r->model, r->symbols, &r->sum, err);
+	if (!rc && r->is_tree) {
+		r->branches.by = r->q.by;
+		r->branches.cut_main = !r->json;
+		return ht_calltree_make(&r->sum.sites, &r->sum.places, &r->branches, &r->tree, err);
+	}
 	if (!rc)
-		rc = find_tail(r, err);
-	if (!rc && r->stops)
-		r->model->until_ticks = r->filter.to_ticks;
-	return rc ? rc : add_up(r, err);
+		rc = ht_groups_make(r->model, &r->sum.sites, &r->sum.places, r->q.group, &r->groups, err);
+	return rc ? rc : ht_ranking_make(&r->sum.sites, &r->groups, r->q.by, &r->ranking, err);
 }
 
 static void print_answer(struct report *r)
 {
-	struct ht_overview overview = { &r->sum, &r->sums, !r->stops };
+	struct ht_overview overview = { &r->sum, &r->q.sums, !r->q.stops };
 
 	ht_naming_warn(r->path, r->symbols);
-	ht_filters_warn(r->path, &r->filter);
+	ht_filters_warn(r->path, &r->q.filter);
 	if (r->json) {
 		print_json(r, &overview);
 		return;
@@ -425,8 +330,7 @@ static void forget(struct report *r)
 	ht_ranking_fini(&r->ranking);
 	ht_groups_fini(&r->groups);
 	ht_summary_fini(&r->sum);
-	ht_suppress_fini(&r->suppressions);
-	ht_filter_fini(&r->filter);
+	ht_question_fini(&r->q);
 	ht_symbols_close(r->symbols);
 	ht_model_close(r->model);
 }
@@ -439,8 +343,8 @@ static int run(const struct ht_given *given)
 
 	if (read_options(given, &r, &err))
 		status = ht_complain(NULL, &err);
-	else if (r.stops)
-		status = ht_answer_open_window(r.path, given->option[OPT_PROCESS], &r.filter, &r.model);
+	else if (r.q.stops)
+		status = ht_answer_open_window(r.path, given->option[OPT_PROCESS], &r.q.filter, &r.model);
 	else
 		status = ht_answer_open(r.path, given->option[OPT_PROCESS], &r.model);
 	if (r.model) {

@@ -110,7 +110,7 @@ static void print_stack(const struct ht_stack *stack)
 	}
 	ht_out_text("],\"stack_cut\":");
 	if (stack->cut)
-		ht_outf("\"%s\"", ht_stacks_cut_name(stack->cut));
+		ht_outf("\"%s\"", ht_stack_cut_name(stack->cut));
 	else
 		ht_out_text("null");
 }
@@ -162,7 +162,7 @@ static void print_callers(struct script *s, const struct ht_event *e)
 	for (size_t i = 0; i < stack->depth; i++)
 		ht_outf("%s0x%" PRIx64, i ? " < " : "  from ", stack->step[i].pc);
 	if (stack->cut)
-		ht_outf("  cut: %s", ht_stacks_cut_name(stack->cut));
+		ht_outf("  cut: %s", ht_stack_cut_name(stack->cut));
 }
 
 static int print_text(void *state, const struct ht_event *e, struct ht_err *err)

@@ -36,19 +36,6 @@ const char *ht_stacks_cut_word(enum ht_stack_cut cut)
 	return cut < HT_STACK_CUTS ? words[cut] : NULL;
 }
 
-const char *ht_stacks_cut_name(enum ht_stack_cut cut)
-{
-	static const char *const names[HT_STACK_CUTS] = {
-		[HT_STACK_CUT_DEPTH] = "depth",
-		[HT_STACK_CUT_NO_UNWIND] = "no_unwind",
-		[HT_STACK_CUT_BAD_POINTER] = "bad_pointer",
-		[HT_STACK_CUT_TREE_FULL] = "tree_full",
-		[HT_STACK_CUT_UNKNOWN] = "unknown",
-	};
-
-	return cut < HT_STACK_CUTS ? names[cut] : NULL;
-}
-
 /* ---- text -------------------------------------------------------------------------------------------------- */
 
 static const char *base_of(const char *path)

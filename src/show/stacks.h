@@ -24,8 +24,7 @@ void ht_stacks_json(const struct ht_places *p, uint32_t node);
 void ht_stacks_frame(const struct ht_place_frame *f, size_t column);
 void ht_stacks_frame_json(const struct ht_place_frame *f);
 
-/* Why a stack ends early, for people ("no unwind information") and for programs ("no_unwind"); NULL if it does not. */
+/* Why a stack ends early, for people ("no unwind information"); NULL if it does not. */
 const char *ht_stacks_cut_word(enum ht_stack_cut cut);
-const char *ht_stacks_cut_name(enum ht_stack_cut cut);
 
 #endif
