@@ -7,27 +7,32 @@ PREFIX ?= /usr/local
 
 STD = -std=gnu11
 WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
-CPPFLAGS = -Isrc -D_GNU_SOURCE
-LIBS = -lzstd -ldw -lelf -liberty -lZydis
+CPPFLAGS = -Iinclude -Isrc -D_GNU_SOURCE
+LIBRARY_LIBS = -lzstd -ldw -lelf -liberty
+LIBS = $(LIBRARY_LIBS) -lZydis
+# One set of objects for the program and the library: position-independent, and nothing of it visible but what heaptap.h declares.
+PIC = -fPIC -fvisibility=hidden
 # SAN=address,undefined instruments the program and the unit tests; never the agent or the targets, which live with the real allocator.
 SANFLAGS = $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all $(if $(findstring address,$(SAN)),-static-libasan))
 
 PROGRAM_SRC = $(wildcard src/util/*.c src/format/*.c src/attach/*.c src/collect/*.c src/inspect/*.c src/show/*.c)
 PROGRAM_OBJ = $(PROGRAM_SRC:src/%.c=$(O)/%.o)
+LIBRARY_OBJ = $(patsubst src/%.c,$(O)/%.o,$(wildcard src/util/*.c src/format/*.c src/inspect/*.c src/api/*.c))
 AGENT_OBJ = $(patsubst src/%.c,$(O)/%.agent.o,$(wildcard src/agent/*.c))
 UNIT = $(patsubst tests/%.c,$(O)/%,$(wildcard tests/unit/*.c))
-E2E = $(O)/e2e/symbolize $(O)/e2e/census
+E2E = $(O)/e2e/symbolize $(O)/e2e/census $(O)/e2e/library
 TARGETS = $(patsubst tests/%.c,$(O)/%,$(filter-out tests/targets/lib%,$(wildcard tests/targets/*.c))) \
 	$(patsubst tests/%.cc,$(O)/%,$(wildcard tests/targets/*.cc)) \
 	$(patsubst tests/%.c,$(O)/%.so,$(wildcard tests/targets/lib*.c))
-C_FILES = $(wildcard src/*/*.[ch] tests/*/*.[ch] tests/targets/*.cc bench/*.[ch])
+C_FILES = $(wildcard include/*/*.h src/*/*.[ch] tests/*/*.[ch] tests/targets/*.cc bench/*.[ch])
 SCRIPTS = check quickstart .ci/run $(wildcard scripts/*.sh tests/*.sh tests/*/*.sh bench/*.sh)
-MAN = $(wildcard man/*.[15])
+MAN = $(wildcard man/*.[135])
+VERSION = $(shell sed -n 's/^.define HT_VERSION "\(.*\)"/\1/p' src/util/version.h)
 
-all: $(O)/heaptap $(O)/libheaptap-agent.so
+all: $(O)/heaptap $(O)/libheaptap-agent.so $(O)/libheaptap.so $(O)/libheaptap.a
 
 help:
-	@echo 'all              the program and the agent, in $$(O) (build; build-san with SAN=)'
+	@echo 'all              the program, the agent and the library, in $$(O) (build; build-san with SAN=)'
 	@echo 'check            the quick tests; SAN=address,undefined checks an instrumented program'
 	@echo 'torture fuzz     the long tests; the reader against damaged files'
 	@echo 'bench            the figures of README.md, measured here'
@@ -40,9 +45,25 @@ help:
 $(O)/heaptap: $(PROGRAM_OBJ)
 	$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(O)/%.o: src/%.c
+$(O)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(SANFLAGS) $(STD) $(WARN) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+	$(CC) $(CFLAGS) $(SANFLAGS) $(PIC) $(STD) $(WARN) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+
+# ---- the library -----------------------------------------------------------------------------------------------
+# The symbol map says what the shared one exports. The static one is a single object whose hidden names became local.
+
+$(O)/libheaptap.so.0: $(LIBRARY_OBJ) src/api/heaptap.map
+	$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -shared -Wl,-soname,libheaptap.so.0,--version-script=src/api/heaptap.map,--no-undefined-version,-z,relro \
+		-o $@ $(LIBRARY_OBJ) $(LIBRARY_LIBS)
+
+$(O)/libheaptap.so: $(O)/libheaptap.so.0
+	ln -sf libheaptap.so.0 $@
+
+$(O)/libheaptap.a: $(LIBRARY_OBJ)
+	$(LD) -r -o $(O)/libheaptap.o $^
+	objcopy --localize-hidden $(O)/libheaptap.o
+	rm -f $@
+	$(AR) rcs $@ $(O)/libheaptap.o
 
 # ---- the agent -------------------------------------------------------------------------------------------------
 # No libc, no SSE, nothing that could call out. CHECK=1: src/agent/check.c compares every stack. The unwind tables let bad_alloc pass and debuggers look through.
@@ -78,6 +99,10 @@ $(O)/unit/%: tests/unit/%.c $(filter-out $(O)/show/main.o,$(PROGRAM_OBJ))
 $(O)/e2e/%: tests/e2e/%.c $(filter-out $(O)/show/main.o,$(PROGRAM_OBJ))
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(SANFLAGS) $(STD) $(WARN) $(CPPFLAGS) -MMD -MP -MT $@ -MF $@.d $(LDFLAGS) -o $@ $(filter-out %.h,$^) $(LIBS)
+
+$(O)/e2e/library: tests/e2e/library.c $(O)/libheaptap.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(SANFLAGS) $(STD) $(WARN) -Iinclude -MMD -MP -MT $@ -MF $@.d -pthread $(LDFLAGS) -o $@ $< $(O)/libheaptap.a $(LIBRARY_LIBS)
 
 $(O)/targets/lib%.so: tests/targets/lib%.c
 	@mkdir -p $(@D)
@@ -115,7 +140,7 @@ format:
 lint: all
 	tests/run.sh house:$(O)
 	clang-format --dry-run --Werror $(C_FILES)
-	clang-tidy --quiet $(PROGRAM_SRC) -- $(STD) $(CPPFLAGS) 2>/dev/null
+	clang-tidy --quiet $(PROGRAM_SRC) $(wildcard src/api/*.c) -- $(STD) $(CPPFLAGS) 2>/dev/null
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr --std=c11 -Isrc '-DElfW(t)=Elf64_\#\#t' \
 		--suppress=missingIncludeSystem --suppress=shiftTooManyBitsSigned --suppress=ctuuninitvar \
 		--suppress=memleakOnRealloc:src/inspect/arena.c --suppress='uninitvar:src/agent/*' src
@@ -127,11 +152,18 @@ lint: all
 install: all
 	install -D -m 755 $(O)/heaptap $(DESTDIR)$(PREFIX)/bin/heaptap
 	install -D -m 644 $(O)/libheaptap-agent.so $(DESTDIR)$(PREFIX)/lib/heaptap/libheaptap-agent.so
+	install -D -m 644 $(O)/libheaptap.so.0 $(DESTDIR)$(PREFIX)/lib/libheaptap.so.0
+	ln -sf libheaptap.so.0 $(DESTDIR)$(PREFIX)/lib/libheaptap.so
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib $(O)/libheaptap.a
+	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LIBRARY_LIBS)|' src/api/heaptap.pc.in >$(DESTDIR)$(PREFIX)/lib/pkgconfig/heaptap.pc
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include/heaptap include/heaptap/heaptap.h
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(filter %.1,$(MAN))
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man3 $(filter %.3,$(MAN))
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 $(filter %.5,$(MAN))
 
 clean:
 	rm -rf build build-san $(O)
 
--include $(PROGRAM_OBJ:.o=.d) $(AGENT_OBJ:.o=.d) $(UNIT:=.d) $(TARGETS:=.d) $(E2E:=.d)
+-include $(PROGRAM_OBJ:.o=.d) $(LIBRARY_OBJ:.o=.d) $(AGENT_OBJ:.o=.d) $(UNIT:=.d) $(TARGETS:=.d) $(E2E:=.d)
 .PHONY: all help tests fuzz-sources check torture fuzz bench format lint install clean

@@ -6,7 +6,7 @@
 # parameters by nature: src/agent/sys.h may.
 set -u
 status=0
-for f in src/*/*.[ch] tests/*/*.[ch] tests/targets/*.cc bench/*.[ch]; do
+for f in include/*/*.h src/*/*.[ch] tests/*/*.[ch] tests/targets/*.cc bench/*.[ch]; do
 	[ -e "$f" ] || continue
 	awk -v f="$f" '
 	function complain(what) { print f ":" FNR ": " what; bad = 1 }

@@ -4,7 +4,7 @@
 # Strings and block comments are taken out first, so a URL in either is no offence.
 set -u
 status=0
-for f in src/*/*.[ch] tests/*/*.[ch] tests/targets/*.cc bench/*.[ch]; do
+for f in include/*/*.h src/*/*.[ch] tests/*/*.[ch] tests/targets/*.cc bench/*.[ch]; do
 	[ -e "$f" ] || continue
 	perl -0777 -ne '
 		s{("(?:\\.|[^"\\\n])*"|\x27(?:\\.|[^\x27\\\n])*\x27)|(/\*.*?\*/)}{defined $2 ? "\n" x ($2 =~ tr/\n//) : "\"\""}gse;

@@ -11,7 +11,7 @@ complain() {
 	bad=1
 }
 
-for f in src/*/*.[ch] tests/*/*.[ch] tests/targets/*.cc bench/*.[ch]; do
+for f in include/*/*.h src/*/*.[ch] tests/*/*.[ch] tests/targets/*.cc bench/*.[ch]; do
 	[ -e "$f" ] || continue
 	name=$(basename "$f")
 	{

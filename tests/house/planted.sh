@@ -59,6 +59,12 @@ O=$TMP/agent refused agent-symbols NEEDED
 fresh
 O=$TMP/absent refused agent-symbols 'cannot be read'
 
+fresh; sed -i 's/^const char \*heaptap_version/void heaptap_planted(void);\n&/' include/heaptap/heaptap.h
+refused library-symbols '-heaptap_planted'
+fresh; mkdir -p "$TMP/library"; echo 'void ht_stray(void) {}' >"$TMP/library/stray.c"
+(cd "$TMP/library" && gcc -c -fPIC stray.c && gcc -shared -o libheaptap.so stray.o && ar rcs libheaptap.a stray.o)
+O=$TMP/library refused library-symbols '+ht_stray'
+
 fresh; { echo 'static void f(void)'; echo '{'; lines 81 '	;'; echo '}'; } | c_file src/util/planted.c
 refused ceilings 'src/util/planted.c:86: a function of 81 lines'
 fresh; lines 799 '' | c_file src/util/planted.c

@@ -1,7 +1,7 @@
 #!/bin/bash
 # rooms.sh -- who may include whom: every #include "room/file.h" under src points at a room that its own room may know
 #
-# The table is the architecture (docs/tour.md draws it). Includes are written "room/file.h" from src, or "file.h" within a room.
+# The table is the architecture (docs/tour.md draws it); include/heaptap is the contract that api keeps. Includes are written "room/file.h" from src, or "file.h" within a room.
 set -u
 declare -A may=(
 	[channel]=""
@@ -11,6 +11,7 @@ declare -A may=(
 	[collect]="channel format util"
 	[inspect]="format util"
 	[attach]="channel util"
+	[api]="inspect util"
 	[show]="inspect util collect attach"
 )
 # `record` and its kin are the only commands that may know the collector, or touch another process.
