@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* columns.c -- packs event rows into columns and takes them apart again
  *
- * Called for every event: put by collect/drain.c while recording, next by read.c in every replay. So both are
- * straight lines: one small table of bits tells which columns a kind of row has, numbers take the inline ways of buf.h.
- * Reading goes by batches, column after column, so that the cursor of the column stays in registers.
+ * Called for every event: put by collect/drain.c while recording, survey by model.c and next by merge.c in every replay. So
+ * all three are straight lines: one small table of bits tells which columns a kind of row has, numbers take the inline ways of
+ * buf.h. Reading goes by batches, column after column, so that the cursor of the column stays in registers. A survey makes no
+ * rows: eight bytes at a time it sees that there are as many numbers as there must be, and none so long that it could be wrong.
  *
  *   address   d = address - previous      d % 16 == 0     zigzag(d / 16) << 1
  *                                         else, it fits   zigzag(d) << 1 | 1
@@ -13,6 +14,7 @@
  *   L1  the kind and the place column have exactly one byte a row, so the reader takes them without a check
  *   L2  every number is read through a cursor that ends with its column: never another column's byte
  *   L3  after the last row every column is used up; bytes left over are damage
+ *   L4  a survey accepts exactly what reading accepts: what it cannot be sure of, it reads
  */
 #include "format/columns.h"
 
@@ -272,4 +274,119 @@ int ht_column_reader_batch(struct ht_column_reader *r, struct ht_err *err)
 	r->next = 0;
 	r->ready = n;
 	return 1;
+}
+
+/* ---- a survey ---------------------------------------------------------------------------------------------- */
+
+#define ONES 0x0101010101010101u
+#define TOPS 0x8080808080808080u /* set in a byte: another one of the number follows */
+
+/* What the numbers of a column look like. */
+struct looks {
+	uint64_t count;
+	bool has_5_bytes, has_9_bytes; /* so many at least */
+	bool has_odd;                  /* a number 1, or one with more bytes than it needs */
+	bool is_cut;                   /* the last number is */
+};
+
+static inline uint64_t zero_bytes(uint64_t w)
+{
+	return ~(((w & ~TOPS) + ~TOPS) | w) & TOPS;
+}
+
+static struct looks look_at(const struct ht_cursor *column)
+{
+	size_t len = ht_cursor_left(column);
+	uint64_t ends_before = 0x80, five = 0, nine = 0, odd = 0, count = 0;
+	uint32_t goes_on = 0; /* a bit a byte: of the word before, and above them of this one */
+
+	for (size_t i = 0; i < len; i += 8) {
+		uint64_t w = 0, ends, four;
+
+		memcpy(&w, column->at + i, len - i < 8 ? len - i : 8);
+		ends = ~w & TOPS;
+		count += (ends >> 7) * ONES >> 56;
+		goes_on = goes_on >> 8 | (uint32_t)(((w & TOPS) >> 7) * 0x0102040810204080u >> 56) << 8;
+		four = goes_on & goes_on >> 1;
+		four &= four >> 2;
+		five |= four;
+		nine |= four & four >> 4;
+		ends_before |= ends << 8;
+		odd |= (zero_bytes(w ^ ONES) & ends_before) | (zero_bytes(w) & ~ends_before);
+		ends_before = ends >> 56;
+	}
+	return (struct looks){
+		.count = count - (8 - len % 8) % 8, /* the zeros behind the end */
+		.has_5_bytes = five,
+		.has_9_bytes = nine,
+		.has_odd = odd,
+		.is_cut = len && column->at[len - 1] >= 0x80,
+	};
+}
+
+/* All numbers of a column together, none of which has more than eight bytes. */
+static unsigned __int128 add_up(const struct ht_cursor *column)
+{
+	unsigned __int128 sum = 0;
+	unsigned shift = 0;
+
+	for (const uint8_t *at = column->at; at < column->end; at++) {
+		sum += (uint64_t)(*at & 0x7f) << shift;
+		shift = (shift + 7) & -(unsigned)(*at >> 7);
+	}
+	return sum;
+}
+
+static bool is_plain(struct looks l, uint64_t numbers)
+{
+	return l.count == numbers && !l.has_9_bytes && !l.is_cut;
+}
+
+/* The sums, if they can be had without reading: then there is no doubt about any row. */
+static bool see_through(const struct ht_column_reader *r, uint32_t rows, struct ht_column_sums *ret)
+{
+	uint32_t of_byte[UINT8_MAX + 1] = { 0 };
+	uint64_t known = 0, addresses = 0, sizes = 0;
+	struct looks context = look_at(&r->column[CONTEXT]), address = look_at(&r->column[ADDRESS]);
+	unsigned __int128 last;
+
+	for (uint32_t i = 0; i < rows; i++)
+		of_byte[r->column[KIND].at[i]]++;
+	for (uint32_t kind = HT_ROW_ALLOC; kind <= HT_ROW_EXISTING; kind++) {
+		ret->rows[kind] = of_byte[kind];
+		known += of_byte[kind];
+		addresses += BIT(kind) & KINDS_WITH_ADDRESS ? of_byte[kind] : 0;
+		sizes += BIT(kind) & KINDS_WITH_SIZE ? of_byte[kind] : 0;
+	}
+	if (known != rows || !is_plain(context, rows) || context.has_5_bytes || !is_plain(address, addresses) ||
+	    address.has_odd || !is_plain(look_at(&r->column[SIZE]), sizes) ||
+	    !is_plain(look_at(&r->column[TIME]), rows))
+		return false;
+	last = r->time_ticks + add_up(&r->column[TIME]);
+	ret->last_time_ticks = (uint64_t)last;
+	return last <= UINT64_MAX;
+}
+
+int ht_columns_survey(struct ht_cursor payload, uint32_t rows, uint64_t first_time_ticks, struct ht_column_sums *ret,
+		      struct ht_err *err)
+{
+	struct ht_column_sums sums = { 0 };
+	struct ht_column_reader r;
+	int rc = ht_column_reader_init(&r, payload, rows, first_time_ticks, err);
+
+	if (rc)
+		return rc;
+	if (see_through(&r, rows, &sums)) {
+		*ret = sums;
+		return 0;
+	}
+	memset(&sums, 0, sizeof(sums));
+	while ((rc = ht_column_reader_batch(&r, err)) > 0)
+		for (uint32_t i = 0; i < r.ready; i++)
+			sums.rows[r.batch[i].kind]++;
+	if (rc)
+		return rc;
+	sums.last_time_ticks = r.time_ticks;
+	*ret = sums;
+	return 0;
 }

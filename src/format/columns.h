@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* columns.h -- the rows of an EVENTS block, kept column by column
  *
- * Writer: collect/drain.c puts rows one by one, then takes the payload.     Reader: read.c takes a payload apart.
+ * Writer: collect/drain.c puts rows one by one, then takes the payload.
+ *   Readers: model.c surveys a payload, merge.c takes it apart.
  *
  *   row    kind | time | context | address | size | place          docs/trace-format.md, section 6
  *   block  [kinds........][times.....][contexts..][addresses...][sizes...][places........]
@@ -70,5 +71,15 @@ static inline int ht_column_reader_next(struct ht_column_reader *r, struct ht_ro
 	*ret = r->batch[r->next++];
 	return 1;
 }
+
+/* What a payload holds, whole. */
+struct ht_column_sums {
+	uint32_t rows[HT_ROW_EXISTING + 1]; /* by kind */
+	uint64_t last_time_ticks;           /* of the last row; without rows, what was given as the first */
+};
+
+/* 0: every row can be read; otherwise as reading would have ended. */
+int ht_columns_survey(struct ht_cursor payload, uint32_t rows, uint64_t first_time_ticks, struct ht_column_sums *ret,
+		      struct ht_err *err);
 
 #endif

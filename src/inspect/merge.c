@@ -6,7 +6,7 @@
  *   turn    a stream's next time: of its next row once its block is open, of the block's header before that
  *   top     opened if it is not; if its time was not the header's, it sinks and another one is at the top
  *
- * The blocks were all decoded once when the trace was opened. One that cannot be decoded now was changed since, by
+ * The blocks were all looked through when the trace was opened. One that cannot be decoded now was changed since, by
  * somebody else: that is no damage of the trace but the end of this reading. Of a part of a trace (extent.h) they were not.
  */
 #include "inspect/merge.h"

@@ -3,7 +3,7 @@
  *
  * Called by every command that answers from a trace.
  *
- *   walk     block by block, record by record, into lists in file order; EVENTS rows are decoded and counted, not kept
+ *   walk     block by block, record by record, into lists in file order; EVENTS rows are looked at and counted, not kept
  *   sort     by stream (and sequence), file order last: a later record replaces an earlier one
  *   join     threads, accounts, losses and event blocks of one number become one stream
  *
@@ -231,29 +231,23 @@ static int check_index(struct ht_cursor c, struct ht_err *err)
 	return rc;
 }
 
-/* Decodes every row, so that reading them again cannot fail. */
+/* Looks at every row, so that reading them cannot fail. */
 static int take_events(struct load *l, size_t i, struct ht_cursor payload, struct ht_err *err)
 {
 	const struct ht_block_at *b = ht_reader_block(l->model->reader, i);
-	struct ht_column_reader rows;
+	struct ht_column_sums sums;
 	struct ht_event_block *new;
-	uint32_t count[HT_ROW_EXISTING + 1] = { 0 };
-	int rc = ht_column_reader_init(&rows, payload, b->rows, b->first_time_ticks, err);
+	int rc = ht_columns_survey(payload, b->rows, b->first_time_ticks, &sums, err);
 
-	if (rc)
-		return rc;
-	while ((rc = ht_column_reader_batch(&rows, err)) > 0)
-		for (uint32_t n = 0; n < rows.ready; n++)
-			count[rows.batch[n].kind]++;
 	if (rc || !b->rows)
 		return rc;
 	new = HT_LIST_ADD(&l->model->event_blocks);
 	if (!new)
 		return no_memory(err);
-	if (rows.time_ticks > l->model->last_ticks)
-		l->model->last_ticks = rows.time_ticks;
+	if (sums.last_time_ticks > l->model->last_ticks)
+		l->model->last_ticks = sums.last_time_ticks;
 	*new = (struct ht_event_block){ i, b->stream, b->first_seq, b->first_time_ticks, b->rows, { 0 } };
-	memcpy(new->row_counts, count, sizeof(count));
+	memcpy(new->row_counts, sums.rows, sizeof(sums.rows));
 	return 0;
 }
 

@@ -2,7 +2,7 @@
 /* fuzz_columns.c -- a payload of rows that can be read can be written, and then reads the same
  *
  * Property: ht_column_reader_init() and _next() end in HT_EDAMAGED or give exactly the promised rows; these rows,
- * put into columns, give a payload that reads back row for row.
+ * put into columns, give a payload that reads back row for row. ht_columns_survey() ends as reading does, and counts the same.
  *
  * An input is a struct head, the lengths of the columns, and then their bytes, zeros where it is too short: so every
  * input has columns that add up, and every byte of it is part of a number. That lengths do not add up is
@@ -39,6 +39,23 @@ static bool read_rows(const uint8_t *payload, size_t len, const struct head *hea
 	return rc == 0;
 }
 
+/* A survey of the same payload; `row` are its rows, if it can be read. */
+static void expect_survey(const uint8_t *payload, size_t len, const struct head *head, const struct ht_row *row)
+{
+	struct ht_column_sums sums, expected = { .last_time_ticks = head->first_time_ticks };
+	int rc = ht_columns_survey(ht_cursor_of(payload, len, 0), head->rows, head->first_time_ticks, &sums, &err);
+
+	assert(rc == (row ? 0 : HT_EDAMAGED));
+	if (!row)
+		return;
+	for (uint32_t i = 0; i < head->rows; i++) {
+		expected.rows[row[i].kind]++;
+		expected.last_time_ticks = row[i].time_ticks;
+	}
+	assert(memcmp(sums.rows, expected.rows, sizeof(sums.rows)) == 0);
+	assert(sums.last_time_ticks == expected.last_time_ticks);
+}
+
 static void expect_same(const struct ht_row *a, const struct ht_row *b)
 {
 	assert(a->kind == b->kind && a->time_ticks == b->time_ticks && a->context == b->context);
@@ -69,6 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint32_t len[HT_EVENT_COLUMNS];
 	size_t total = sizeof(len);
 	uint8_t *payload;
+	bool is_read;
 
 	if (size < sizeof(head))
 		return 0;
@@ -82,7 +100,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	payload = calloc(1, total);
 	memcpy(payload, len, sizeof(len));
 	memcpy(payload + sizeof(len), data, size < total - sizeof(len) ? size : total - sizeof(len));
-	if (read_rows(payload, total, &head, row))
+	is_read = read_rows(payload, total, &head, row);
+	expect_survey(payload, total, &head, is_read ? row : NULL);
+	if (is_read)
 		write_and_compare(row, head);
 	free(payload);
 	return 0;

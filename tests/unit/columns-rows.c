@@ -204,10 +204,11 @@ static void cleared_columns_start_afresh(void **state)
 
 /* ---- damage ------------------------------------------------------------------------------------------------ */
 
-/* Reads a copy of exact size to its end; the last return code. */
+/* Reads a copy of exact size to its end; the last return code. A survey must end the same, and have counted the same. */
 static int read_all(const uint8_t *at, size_t len, uint32_t rows, uint64_t first_time_ticks)
 {
 	uint8_t *exact = malloc(len);
+	struct ht_column_sums sums, counted = { .last_time_ticks = first_time_ticks };
 	struct ht_column_reader r;
 	struct ht_row got;
 	uint32_t seen = 0;
@@ -216,9 +217,17 @@ static int read_all(const uint8_t *at, size_t len, uint32_t rows, uint64_t first
 	memcpy(exact, at, len);
 	rc = ht_column_reader_init(&r, ht_cursor_of(exact, len, 0), rows, first_time_ticks, &err);
 	if (rc == 0) {
-		while ((rc = ht_column_reader_next(&r, &got, &err)) == 1)
+		while ((rc = ht_column_reader_next(&r, &got, &err)) == 1) {
 			seen++;
+			counted.rows[got.kind]++;
+			counted.last_time_ticks = got.time_ticks;
+		}
 		assert_true(rc < 0 || seen == rows);
+	}
+	assert_int_equal(ht_columns_survey(ht_cursor_of(exact, len, 0), rows, first_time_ticks, &sums, &err), rc);
+	if (rc == 0) {
+		assert_memory_equal(sums.rows, counted.rows, sizeof(sums.rows));
+		assert_true(sums.last_time_ticks == counted.last_time_ticks);
 	}
 	free(exact);
 	return rc;
@@ -254,6 +263,44 @@ static void payload_with_every_bit_flipped_is_survived(void **state)
 		payload.at[bit / 8] ^= (uint8_t)(1u << bit % 8);
 	}
 	ht_buf_fini(&payload);
+}
+
+/* Small numbers mostly, so that most rounds are seen through, then a byte or two of them changed at random. */
+static void survey_and_reading_agree(void **state)
+{
+	struct random r = { .state = 7 };
+	enum { ROWS = 60 };
+	struct ht_row row[ROWS];
+	int whole = 0, damaged = 0;
+
+	(void)state;
+	for (int round = 0; round < 20000; round++) {
+		uint64_t time = round % 5 ? 1000 : UINT64_MAX - next_random(&r) % 20000;
+		uint32_t rows = (uint32_t)(next_random(&r) % ROWS);
+		struct ht_buf payload;
+
+		for (uint32_t i = 0; i < rows; i++) {
+			bool is_strange = next_random(&r) % 200 == 0;
+
+			row[i] = (struct ht_row){
+				.kind = HT_ROW_ALLOC + next_random(&r) % HT_ROW_EXISTING,
+				.context = is_strange ? (uint32_t)next_random_number(&r) : next_random(&r) % 3000,
+				.time_ticks = time,
+				.address = is_strange ? next_random_number(&r) : next_random(&r) % 5000 * 16,
+				.size = is_strange ? next_random_number(&r) : next_random(&r) % 300,
+			};
+			time += time < UINT64_MAX / 2 ? next_random(&r) % 300 : 0;
+		}
+		payload = payload_of(row, rows);
+		for (int i = 0; round % 3 && i < round % 3; i++)
+			payload.at[next_random(&r) % payload.len] = (uint8_t)(next_random(&r) >> (next_random(&r) % 8));
+		if (read_all(payload.at, payload.len, rows, rows ? row[0].time_ticks : 0))
+			damaged++;
+		else
+			whole++;
+		ht_buf_fini(&payload);
+	}
+	assert_true(whole > 6000 && damaged > 6000);
 }
 
 static void byte_behind_the_columns_is_damage(void **state)
@@ -335,6 +382,7 @@ int main(void)
 		cmocka_unit_test(cleared_columns_start_afresh),
 		cmocka_unit_test(payload_cut_at_every_byte_is_damage),
 		cmocka_unit_test(payload_with_every_bit_flipped_is_survived),
+		cmocka_unit_test(survey_and_reading_agree),
 		cmocka_unit_test(byte_behind_the_columns_is_damage),
 		cmocka_unit_test(byte_too_many_in_a_column_is_damage),
 		cmocka_unit_test(row_count_that_differs_is_damage),
