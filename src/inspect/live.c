@@ -158,22 +158,27 @@ bool ht_live_copy(struct ht_live *l, struct ht_live *ret)
 
 /* ---- blocks ------------------------------------------------------------------------------------------------ */
 
-bool ht_live_put(struct ht_live *l, const struct ht_live_block *new)
+/* 1: it is in the table now; 0: there was one at its address, which does not go; HT_ESYSTEM: memory ran out. */
+static inline int put(struct ht_live *l, const struct ht_live_block *new, bool replaces)
 {
 	struct ht_live_block *b;
 	size_t i;
 
 	if (!new->address) {
+		if (l->has_zero && !replaces)
+			return 0;
 		l->bytes += new->size - (l->has_zero ? l->zero.size : 0);
 		l->has_zero = true;
 		l->zero = *new;
-		return true;
+		return 1;
 	}
 	if ((!l->page || l->count >= (mask_of(l) + 1) / 4 * 3) && !grow(l))
-		return false;
+		return HT_ESYSTEM;
 	i = place_of(l, new->address);
+	if (at(l, i)->address && !replaces)
+		return 0;
 	if (!own(l, i))
-		return false;
+		return HT_ESYSTEM;
 	b = at(l, i);
 	if (!b->address)
 		l->count++;
@@ -181,7 +186,23 @@ bool ht_live_put(struct ht_live *l, const struct ht_live_block *new)
 		l->bytes -= b->size;
 	*b = *new;
 	l->bytes += new->size;
-	return true;
+	return 1;
+}
+
+bool ht_live_put(struct ht_live *l, const struct ht_live_block *new)
+{
+	return put(l, new, true) > 0;
+}
+
+int ht_live_add(struct ht_live *l, const struct ht_live_block *new)
+{
+	return put(l, new, false);
+}
+
+void ht_live_expect(const struct ht_live *l, uint64_t address)
+{
+	if (l->page)
+		__builtin_prefetch(at(l, home_of(l, address)));
 }
 
 const struct ht_live_block *ht_live_find(const struct ht_live *l, uint64_t address)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* live.h -- the blocks that are live at a moment of replay: by address, each with its birth
  *
- * Owner: replay.c, which asks once or twice for every event, so it is one flat table:
+ * Owner: replay.c, which asks once for every event, so it is one flat table:
  *
  *   place = hash(address); the block stands there or in the next places, up to the first empty one
  *
@@ -49,6 +49,12 @@ bool ht_live_copy(struct ht_live *l, struct ht_live *ret);
 
 /* Replaces a block that is there already; false when memory ran out. */
 bool ht_live_put(struct ht_live *l, const struct ht_live_block *b);
+
+/* Puts a block where none is: 1; 0 if there is one at its address, which stays. HT_ESYSTEM: memory ran out. */
+int ht_live_add(struct ht_live *l, const struct ht_live_block *b);
+
+/* This address will be asked for soon: its place is fetched meanwhile. */
+void ht_live_expect(const struct ht_live *l, uint64_t address);
 
 /* The block at this address, or NULL; valid until the table changes. */
 const struct ht_live_block *ht_live_find(const struct ht_live *l, uint64_t address);

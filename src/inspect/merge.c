@@ -198,6 +198,12 @@ int ht_merge_next(struct ht_merge *m, struct ht_lane **ret, struct ht_err *err)
 		m->done = false;
 	}
 	while (m->turns && m->heap[0].time_ticks <= m->model->until_ticks) {
+		struct ht_lane *l = m->lane[m->heap[0].lane];
+
+		if (l && l->is_open && l->row.time_ticks == m->heap[0].time_ticks) {
+			*ret = l;
+			return 1;
+		}
 		rc = open_lane(m, m->heap[0].lane, ret, err);
 		if (rc)
 			return rc;

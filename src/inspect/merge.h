@@ -65,6 +65,16 @@ struct ht_merge {
 	bool done; /* the lane at the top is */
 };
 
+/* The address of a row that comes some way behind the next one; 0, or any other, where that is not known. Of no more use than to
+ * fetch what will be needed. */
+static inline uint64_t ht_lane_address_ahead(const struct ht_lane *l)
+{
+	const struct ht_column_reader *rows = &l->unpacked.rows;
+	uint32_t i = rows->next + HT_COLUMN_BATCH / 4;
+
+	return i < rows->ready ? rows->batch[i].address : 0;
+}
+
 int ht_merge_init(struct ht_merge *m, struct ht_model *t, struct ht_err *err);
 void ht_merge_fini(struct ht_merge *m);
 

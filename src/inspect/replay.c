@@ -209,7 +209,10 @@ static int become_live(struct replay *r, const struct ht_lane *l, const struct h
 
 	if (rc < 0)
 		return rc;
-	rc = ht_live_find(live, b->address) ? resolve_conflict(r, l, b->address) : 0;
+	rc = ht_live_add(live, b);
+	if (rc)
+		return rc < 0 ? no_memory(r) : 0;
+	rc = resolve_conflict(r, l, b->address);
 	if (!rc && !is_quiet(r) && ht_live_find(live, b->address)) {
 		rc = take(r, live, b->address, &forgotten);
 		rc = rc < 0 ? rc : tell_left(r, &forgotten, HT_LEFT_FORGOTTEN);
@@ -535,6 +538,7 @@ static int replay_rows(struct replay *r)
 			rc = replay_row(r, l);
 		if (rc)
 			return rc;
+		ht_live_expect(&r->space->live, ht_lane_address_ahead(l));
 		rc = ht_merge_step(&r->merge, r->err);
 		rc = rc > 0 ? 0 : rc ? rc : end_stream(r, l);
 		if (rc)

@@ -2,7 +2,8 @@
 /* sites.c -- adds every block up where it was born
  *
  * sites.h says what is added up and how the peak stays exact. Sites are found by hash, and in the end put in order, so that
- * equal questions give equal answers.
+ * equal questions give equal answers. Contexts that are made together are used together, but a hash scatters them: so the site
+ * that a context had last is remembered beside its neighbours', and nearly always it is the one.
  */
 #include "inspect/sites.h"
 
@@ -14,6 +15,9 @@ struct pass {
 	struct ht_filter *filter;
 	bool restricts, restricts_life, entered; /* entered: the window */
 	struct ht_sites *sites;
+	uint32_t
+		*latest; /* by the low bits of a context: number in the list of the site that was found last, 0: none */
+	size_t latest_mask;
 };
 
 uint32_t ht_sites_size_class(uint64_t size)
@@ -43,21 +47,26 @@ static struct ht_site *site_of(struct pass *p, const struct ht_filter_block *b, 
 {
 	struct ht_sites *s = p->sites;
 	uint64_t image = p->model->streams.at[b->stream].image;
-	uint32_t part = part_of(p, b), *number = ht_index_at(&s->by_context, image << 32 | part, b->context);
-	struct ht_site *new;
+	uint32_t part = part_of(p, b), *latest = &p->latest[b->context & p->latest_mask], *number;
+	struct ht_site *site = *latest ? &s->list.at[*latest - 1] : NULL;
 
-	if (number && *number)
+	if (site && site->context == b->context && site->image == image && site->part == part)
+		return site;
+	number = ht_index_at(&s->by_context, image << 32 | part, b->context);
+	if (number && *number) {
+		*latest = *number;
 		return &s->list.at[*number - 1];
-	new = number ? HT_LIST_ADD(&s->list) : NULL;
-	if (!new) {
+	}
+	site = number ? HT_LIST_ADD(&s->list) : NULL;
+	if (!site) {
 		ht_err_set(err, HT_ESYSTEM, "out of memory for %zu places", s->list.count);
 		return NULL;
 	}
-	new->image = image;
-	new->context = b->context;
-	new->part = part;
-	*number = (uint32_t)s->list.count;
-	return new;
+	site->image = image;
+	site->context = b->context;
+	site->part = part;
+	*latest = *number = (uint32_t)s->list.count;
+	return site;
 }
 
 /* ---- sums -------------------------------------------------------------------------------------------------- */
@@ -336,8 +345,15 @@ int ht_sites_take(struct ht_model *t, const struct ht_sites_options *o, struct h
 		.sites = &sites,
 	};
 	struct ht_observer observer = { .event = take_event, .state = &p, .left = take_left };
-	int rc = ht_replay_run(t, &observer, 1, &sites.history, err);
+	int rc;
 
+	while (p.latest_mask < t->contexts.count)
+		p.latest_mask = p.latest_mask << 1 | 1;
+	p.latest = calloc(p.latest_mask + 1, sizeof(*p.latest));
+	if (!p.latest)
+		return ht_err_set(err, HT_ESYSTEM, "out of memory for the places of %zu contexts", t->contexts.count);
+	rc = ht_replay_run(t, &observer, 1, &sites.history, err);
+	free(p.latest);
 	if (!rc)
 		rc = put_in_order(&sites, err);
 	if (rc) {

@@ -33,6 +33,10 @@ static void act(struct random *r)
 
 	if (what < 2) {
 		copy(t, next_random(r) % TABLES);
+	} else if (what < 300) {
+		assert_int_equal(ht_live_add(&table[t], &b), size_of[t][address] == 0);
+		if (!size_of[t][address])
+			size_of[t][address] = b.size;
 	} else if (what < 600) {
 		assert_true(ht_live_put(&table[t], &b));
 		size_of[t][address] = b.size;
