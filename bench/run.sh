@@ -1,7 +1,7 @@
 #!/bin/sh
 # run.sh -- measures heaptap and its peers on this machine, in interleaved rounds, and writes docs/benchmarks.md
 #
-# Run by `make bench`; nothing else should run meanwhile. ROUNDS (7) and PAIRS (1000000, of bench/micro.c) set how long it takes, AREAS="events
+# Run by `make bench`; nothing else should run meanwhile. ROUNDS (7) and PAIRS (1000000, of bench/micro.c) set how long it takes, AREAS="peers
 # reading" which areas (bench/area_*.py) run, OUT where the page goes. Peers come from Debian (group bench of scripts/packages.txt).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
