@@ -18,6 +18,8 @@ SANFLAGS = $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-r
 PROGRAM_SRC = $(wildcard src/util/*.c src/format/*.c src/attach/*.c src/collect/*.c src/inspect/*.c src/show/*.c)
 PROGRAM_OBJ = $(PROGRAM_SRC:src/%.c=$(O)/%.o)
 LIBRARY_OBJ = $(patsubst src/%.c,$(O)/%.o,$(wildcard src/util/*.c src/format/*.c src/inspect/*.c src/api/*.c))
+# The blob finds its session, its functions and its code by what attach/ writes.
+BLOB_OBJ = $(patsubst src/%.c,$(O)/%.blob.o,$(filter-out $(addprefix src/agent/,auxv.c check.c fork.c loader.c next.c session.c),$(wildcard src/agent/*.c)))
 AGENT_OBJ = $(patsubst src/%.c,$(O)/%.agent.o,$(wildcard src/agent/*.c))
 UNIT = $(patsubst tests/%.c,$(O)/%,$(wildcard tests/unit/*.c))
 E2E = $(O)/e2e/symbolize $(O)/e2e/census $(O)/e2e/library
@@ -29,7 +31,7 @@ SCRIPTS = check quickstart .ci/run $(wildcard scripts/*.sh tests/*.sh tests/*/*.
 MAN = $(wildcard man/*.[135])
 VERSION = $(shell sed -n 's/^.define HT_VERSION "\(.*\)"/\1/p' src/util/version.h)
 
-all: $(O)/heaptap $(O)/libheaptap-agent.so $(O)/libheaptap.so $(O)/libheaptap.a
+all: $(O)/heaptap $(O)/libheaptap-agent.so $(O)/libheaptap.so $(O)/libheaptap.a $(O)/blob.bin
 
 help:
 	@echo 'all              the program, the agent and the library, in $$(O) (build; build-san with SAN=)'
@@ -79,6 +81,16 @@ $(O)/%.agent.o: src/%.c
 
 $(O)/libheaptap-agent.so: $(AGENT_OBJ)
 	$(CC) $(AGENT_LDFLAGS) -o $@ $^
+
+$(O)/%.blob.o: src/%.c
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -DHT_CHECK,$(AGENT_CFLAGS)) -DHT_BLOB -MMD -MP -c -o $@ $<
+
+$(O)/blob.elf: $(BLOB_OBJ) src/agent/blob.ld
+	$(CC) -nostdlib -nostartfiles -pie -Wl,-T,src/agent/blob.ld,--build-id=none,--eh-frame-hdr,--no-dynamic-linker,-z,text,-z,noseparate-code -o $@ $(BLOB_OBJ)
+
+$(O)/blob.bin: $(O)/blob.elf
+	objcopy -O binary --only-section=.text --only-section=.eh_frame_hdr --only-section=.eh_frame $< $@
 
 # ---- tests -----------------------------------------------------------------------------------------------------
 # A unit test is linked with everything but main. A target is a program that a test records: it is built so that the
@@ -165,5 +177,5 @@ install: all
 clean:
 	rm -rf build build-san $(O)
 
--include $(PROGRAM_OBJ:.o=.d) $(LIBRARY_OBJ:.o=.d) $(AGENT_OBJ:.o=.d) $(UNIT:=.d) $(TARGETS:=.d) $(E2E:=.d)
+-include $(PROGRAM_OBJ:.o=.d) $(LIBRARY_OBJ:.o=.d) $(AGENT_OBJ:.o=.d) $(BLOB_OBJ:.o=.d) $(UNIT:=.d) $(TARGETS:=.d) $(E2E:=.d)
 .PHONY: all help tests fuzz-sources check torture fuzz bench format lint install clean

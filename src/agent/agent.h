@@ -27,7 +27,7 @@
 #include <stdbool.h>
 
 #include "agent/sys.h"
-#include "channel/channel.h"
+#include "channel/blob.h"
 
 /* Nothing here is another library's: addresses need no table. */
 #pragma GCC visibility push(hidden)
@@ -39,37 +39,16 @@
 /* The compiler may not move memory accesses across; against the thread's own signal handlers that is all it takes. */
 #define ht_signal_fence() atomic_signal_fence(memory_order_seq_cst)
 
-/* What a hook looks at first. */
-enum ht_door_state { HT_DOOR_LOOK = 0, HT_DOOR_ACTIVE = 1, HT_DOOR_DORMANT = 2 };
-
-/* A page of its own: A4. */
-struct ht_door {
-	_Atomic uint8_t state;   /* enum ht_door_state */
-	_Atomic uint8_t looking; /* somebody is in ht_start; others pass meanwhile */
-	uint8_t pad[4096 - 2];
-};
+/* The state of the whole image; in the blob it lies where attach/ writes it. */
+#ifdef HT_BLOB
+extern struct ht_blob ht_blob;
+#define ht_door ht_blob.door
+#define ht_gate ht_blob.gate
+#define ht_next ht_blob.next
+#else
 extern struct ht_door ht_door;
-
-/* Where this image's session is. A forked child has it from its parent, but for the image. */
-struct ht_gate {
-	uint8_t tsc;   /* stamps are rdtsc */
-	uint8_t glibc; /* blocks carry glibc's chunk header */
-	uint8_t stacks, free_stacks;
-	uint8_t short_alloc; /* glibc, rdtsc, no stacks: see hooks.h */
-	uint8_t short_free; /* glibc, rdtsc, no stacks on frees, and the real free calls no hook: nothing is left to do after it */
-	uint32_t image;
-	uint32_t pid; /* of the process whose memory this is */
-	struct ht_channel *channel;
-	struct ht_slot *slots;
-	_Atomic uint32_t *seg_next;
-	struct ht_node *nodes;
-	_Atomic uint32_t *node_index;
-	struct ht_cell *segments;
-	uint64_t stack_top;          /* of the first thread's stack */
-	_Atomic uint32_t generation; /* moves before the set of loaded modules changes; from 1 */
-	_Atomic uint32_t modules;    /* the newest module of this image in the channel's table, + 1 */
-};
 extern struct ht_gate ht_gate;
+#endif
 
 /* Of each thread; static TLS, zero in a new thread. 64 bytes. */
 struct ht_thread {
@@ -95,6 +74,7 @@ struct ht_thread {
 #ifdef HT_BLOB
 extern struct ht_thread ht_nobody;
 struct ht_thread *ht_blob_self(void);
+uint32_t ht_blob_tid(void);
 static inline struct ht_thread *ht_thread_self(void)
 {
 	return ht_blob_self();
@@ -136,7 +116,9 @@ void *ht_thread_memo(struct ht_thread *t, uint32_t i, bool *found);
 uint32_t ht_stack_context(struct ht_thread *t, enum ht_function function, uint64_t frame);
 
 /* The functions behind ours in lookup order, by enum ht_function; ht_next_resolve fills those it finds. */
+#ifndef HT_BLOB
 extern void *ht_next[HT_FN_COUNT];
+#endif
 void ht_next_resolve(void);
 bool ht_next_serves(enum ht_function fn,
 		    const void *pc);    /* pc lies in the module of ht_next[fn], or of the hook that called it */
@@ -157,6 +139,8 @@ void ht_loader_begin(void);
 /* The first call of each function comes here, and every call while the door says LOOK: resolves, joins the session if there is one.
  * ht_next[function] is callable afterwards. */
 void ht_start(enum ht_function function);
+
+void ht_thread_cut_off(struct ht_channel *ch);
 
 /* fork.c. A child that fork made is another image of the session, or of none. */
 void ht_fork_watch(void);               /* the image has joined: its forks are of interest */

@@ -17,9 +17,6 @@
  */
 #include "agent/agent.h"
 
-#define PROT_READ_WRITE 3
-#define MAP_PRIVATE_FIXED_ANON (0x02 | 0x10 | 0x20 | 0x4000 /* MAP_NORESERVE */)
-
 static bool watched;  /* the image, or the one it was forked from, belongs to a session */
 static bool stranger; /* this process does not, nor will its children */
 
@@ -57,17 +54,6 @@ void ht_fork_watch(void)
 	watched = true;
 	if (register_atfork)
 		register_atfork(before_fork, NULL, in_child, NULL);
-}
-
-/* Memory of nobody in place of the channel: what an interrupted call may still write goes there. */
-static void cut_off(struct ht_channel *ch)
-{
-	uint32_t slots = ch->slot_count, segments = ch->segment_count, mask = ch->node_index_mask;
-
-	ht_syscall6(HT_SYS_mmap, (long)ch, (long)ch->bytes, PROT_READ_WRITE, MAP_PRIVATE_FIXED_ANON, -1, 0);
-	ch->slot_count = slots;
-	ch->segment_count = segments;
-	ch->node_index_mask = mask;
 }
 
 static enum ht_door_state stay_out(_Atomic uint32_t *counter)
@@ -111,7 +97,7 @@ enum ht_door_state ht_fork_adopt(void)
 	wanted = ch->flags & HT_SESSION_FOLLOW_FORK;
 	if (torn) {
 		stay_out(wanted ? &ch->unheard : &ch->forked_children);
-		cut_off(ch);
+		ht_thread_cut_off(ch);
 		return HT_DOOR_DORMANT;
 	}
 	*t = (struct ht_thread){ 0 };

@@ -28,7 +28,7 @@ static uint64_t product(size_t count, size_t size)
 void *ht_hook_allocated_seldom(void *p, uint64_t size, enum ht_function fn)
 {
 	struct ht_hook h = { .thread = ht_thread_self(),
-			     .frame = (uintptr_t)__builtin_frame_address(0), /* the hook's: H3 */
+			     .frame = HT_FRAME(), /* the hook's: H3 */
 			     .function = fn,
 			     .recorded = true };
 
@@ -67,11 +67,11 @@ static HT_NOINLINE void whole_free(void *p);
 static HT_NOINLINE void late_free(void *p);
 HT_HOOK(void, free, HT_FN_FREE, BLOCK, (p))
 {
-	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
+	uintptr_t frame = HT_FRAME();
 	struct ht_thread *t = ht_thread_self();
 
 	if (ht_unlikely(!ht_gate.short_free) || ht_unlikely(!p) || ht_unlikely(!ht_cell_address_fits((uintptr_t)p)) ||
-	    ht_unlikely(!ht_hook_enter_short(t, frame, __builtin_return_address(0)))) {
+	    ht_unlikely(!ht_hook_enter_short(t, frame, HT_CALLER()))) {
 		whole_free(p);
 		return;
 	}

@@ -17,6 +17,16 @@
 #include "agent/agent.h"
 
 #define HT_EXPORT __attribute__((visibility("default")))
+
+/* The hook's frame: at it lies the program's rbp, above it the address the program goes on at. In the blob that is the frame of the entry
+ * (blob.c), which keeps the registers and calls the hook; the hook's own begins with a pointer to it. */
+#ifdef HT_BLOB
+#define HT_FRAME() (*(uintptr_t *)__builtin_frame_address(0))
+#define HT_CALLER() (((const void **)HT_FRAME())[1])
+#else
+#define HT_FRAME() ((uintptr_t)__builtin_frame_address(0))
+#define HT_CALLER() __builtin_return_address(0)
+#endif
 #define HT_INLINE static inline __attribute__((always_inline))
 
 struct ht_hook {
@@ -32,8 +42,8 @@ HT_INLINE struct ht_hook ht_hook_enter(enum ht_function fn)
 {
 	struct ht_hook h = {
 		.thread = ht_thread_self(),
-		.frame = (uintptr_t)__builtin_frame_address(0),
-		.caller = __builtin_return_address(0),
+		.frame = HT_FRAME(),
+		.caller = HT_CALLER(),
 		.function = fn,
 	};
 
@@ -275,15 +285,15 @@ HT_INLINE void *ht_hook_allocated_short(enum ht_function fn, uintptr_t frame, vo
 	static HT_NOINLINE void *whole_##name parameters;                                                              \
 	HT_HOOK(void *, name, fn, parameters, arguments)                                                               \
 	{                                                                                                              \
-		uintptr_t frame = (uintptr_t)__builtin_frame_address(0);                                               \
+		uintptr_t frame = HT_FRAME();                                                                          \
 		struct ht_thread *t = ht_thread_self();                                                                \
 		void *p;                                                                                               \
                                                                                                                        \
-		if (ht_unlikely(!ht_hook_enter_short(t, frame, __builtin_return_address(0))))                          \
+		if (ht_unlikely(!ht_hook_enter_short(t, frame, HT_CALLER())))                                          \
 			return whole_##name arguments;                                                                 \
 		ht_call_goes(t, fn, HT_CALLING_OPEN);                                                                  \
 		p = HT_NEXT(void *, fn, parameters) arguments;                                                         \
-		return ht_hook_allocated_short(fn, (uintptr_t)__builtin_frame_address(0), p, bytes);                   \
+		return ht_hook_allocated_short(fn, HT_FRAME(), p, bytes);                                              \
 	}                                                                                                              \
 	static HT_NOINLINE void *whole_##name parameters                                                               \
 	{                                                                                                              \

@@ -43,6 +43,10 @@ static bool search(uint64_t address, struct ht_code *ret)
 
 bool ht_modules_find(uint64_t address, struct ht_code *ret)
 {
+#ifdef HT_BLOB
+	if (ht_blob_code(address, ret))
+		return true;
+#endif
 	for (int i = 0; i < TRIES; i++) {
 		/* acquire: pairs with the release in ht_modules_change() */
 		uint32_t generation = atomic_load_explicit(&ht_gate.generation, memory_order_acquire);

@@ -13,6 +13,13 @@
  */
 #include "agent/hooks.h"
 
+#define SIZE (size_t size)
+#define SIZE_TAG (size_t size, const void *tag)
+#define SIZE_ALIGN (size_t size, size_t align)
+#define SIZE_ALIGN_TAG (size_t size, size_t align, const void *tag)
+
+/* The throwing forms. The unwinder does not know the blob, so that nothing may throw through it: its own are in blob.c. */
+#ifndef HT_BLOB
 enum { PHASE_CLEANUP = 2, CONTINUE_UNWIND = 8 };
 
 /* A personality routine of the Itanium C++ ABI: asks to search on; in the cleanup phase closes the call that is being left. */
@@ -74,17 +81,14 @@ HT_INLINE void did_not_throw(struct ht_hook *h)
 		return p;                                                                                              \
 	}
 
-#define SIZE (size_t size)
-#define SIZE_TAG (size_t size, const void *tag)
-#define SIZE_ALIGN (size_t size, size_t align)
-#define SIZE_ALIGN_TAG (size_t size, size_t align, const void *tag)
-
 NEW(_Znwm, HT_FN_NEW, SIZE, (size))
 NEW(_Znam, HT_FN_NEW_ARRAY, SIZE, (size))
-HT_ALLOC_HOOK(_ZnwmRKSt9nothrow_t, HT_FN_NEW_NOTHROW, SIZE_TAG, (size, tag), size)
-HT_ALLOC_HOOK(_ZnamRKSt9nothrow_t, HT_FN_NEW_ARRAY_NOTHROW, SIZE_TAG, (size, tag), size)
 NEW(_ZnwmSt11align_val_t, HT_FN_NEW_ALIGNED, SIZE_ALIGN, (size, align))
 NEW(_ZnamSt11align_val_t, HT_FN_NEW_ARRAY_ALIGNED, SIZE_ALIGN, (size, align))
+#endif
+
+HT_ALLOC_HOOK(_ZnwmRKSt9nothrow_t, HT_FN_NEW_NOTHROW, SIZE_TAG, (size, tag), size)
+HT_ALLOC_HOOK(_ZnamRKSt9nothrow_t, HT_FN_NEW_ARRAY_NOTHROW, SIZE_TAG, (size, tag), size)
 HT_ALLOC_HOOK(_ZnwmSt11align_val_tRKSt9nothrow_t, HT_FN_NEW_ALIGNED_NOTHROW, SIZE_ALIGN_TAG, (size, align, tag), size)
 HT_ALLOC_HOOK(_ZnamSt11align_val_tRKSt9nothrow_t, HT_FN_NEW_ARRAY_ALIGNED_NOTHROW, SIZE_ALIGN_TAG, (size, align, tag),
 	      size)

@@ -19,7 +19,6 @@
 #define MADV_WIPEONFORK_ 18
 
 struct ht_door ht_door __attribute__((aligned(4096)));
-static_assert(sizeof(struct ht_door) == 4096, "the page that a fork wipes holds the door and nothing else");
 struct ht_gate ht_gate;
 
 /* Differ until the loader has relocated us. */

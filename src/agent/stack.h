@@ -113,6 +113,7 @@ struct ht_code {
 };
 
 bool ht_modules_find(uint64_t address, struct ht_code *ret);
+bool ht_blob_code(uint64_t address, struct ht_code *ret); /* the agent's own, which is in no module; blob.c */
 
 /* ---- steps ------------------------------------------------------------------------------------------------- */
 

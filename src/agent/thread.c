@@ -16,7 +16,9 @@
 #define SLOT_PROBES 1024
 #define POP_TRIES 64
 #define SAME_STACK (1u << 20) /* frames of one stack lie closer than this, or are not compared */
-#define SPINS 2000            /* with a pause of some 10 ns each: about 20 us */
+#define PROT_READ_WRITE 3
+#define MAP_PRIVATE_FIXED_ANON (0x02 | 0x10 | 0x20 | 0x4000 /* MAP_NORESERVE */)
+#define SPINS 2000 /* with a pause of some 10 ns each: about 20 us */
 
 #ifndef HT_BLOB
 __thread struct ht_thread ht_self __attribute__((tls_model("initial-exec")));
@@ -202,6 +204,16 @@ static void emit_thread(struct ht_thread *t, uint32_t tid)
 	ht_bump(&slot->head, HT_THREAD_CELLS); /* publish: C2 */
 }
 
+static uint32_t tid_of_thread(void)
+{
+#ifdef HT_BLOB
+	return ht_blob_tid();
+#else
+	/* a child by vfork calls as the thread that made it, whose number it cannot ask for */
+	return ht_sys_getpid() == ht_gate.pid ? ht_sys_gettid() : 0;
+#endif
+}
+
 /* Gives a seized slot its new identity. The ring stands ready in t. */
 static void settle(struct ht_thread *t, uint64_t tp)
 {
@@ -212,8 +224,7 @@ static void settle(struct ht_thread *t, uint64_t tp)
 
 	t->memo = NULL;
 	slot->unreported = 0;
-	/* a child by vfork calls as the thread that made it, whose number it cannot ask for */
-	slot->tid = ht_sys_getpid() == ht_gate.pid ? ht_sys_gettid() : 0;
+	slot->tid = tid_of_thread();
 	slot->thread_pointer = tp;
 	slot->image = ht_gate.image;
 	emit_thread(t, slot->tid);
@@ -652,4 +663,17 @@ HT_NOINLINE void ht_thread_settle_side(struct ht_thread *t, const void *result)
 	ht_bump(&slot->entered, 1);
 	ht_emit(t, HT_CELL_ALLOC, slot->side_function, ht_place_of((const void *)slot->side_address),
 		slot->side_address, slot->side_size);
+}
+
+/* ---- children ---------------------------------------------------------------------------------------------- */
+
+/* Memory of nobody in place of the channel: what an interrupted call may still write goes there. */
+void ht_thread_cut_off(struct ht_channel *ch)
+{
+	uint32_t slots = ch->slot_count, segments = ch->segment_count, mask = ch->node_index_mask;
+
+	ht_syscall6(HT_SYS_mmap, (long)ch, (long)ch->bytes, PROT_READ_WRITE, MAP_PRIVATE_FIXED_ANON, -1, 0);
+	ch->slot_count = slots;
+	ch->segment_count = segments;
+	ch->node_index_mask = mask;
 }
