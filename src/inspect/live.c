@@ -67,12 +67,13 @@ static void let_go(struct ht_live_page *p)
 		free(p);
 }
 
-/* Makes the page of this place the table's own. */
+/* Makes the page of this place the table's own. Without a copy it is, and the count in the page, which would have to be fetched
+ * for it, need not be asked. */
 static bool own(struct ht_live *l, size_t i)
 {
 	struct ht_live_page **page = &l->page[i >> PAGE_BITS], *mine;
 
-	if ((*page)->tables == 1)
+	if (*page != &empty_page && (!l->is_shared || (*page)->tables == 1))
 		return true;
 	mine = *page == &empty_page ? calloc(1, sizeof(*mine)) : malloc(sizeof(*mine));
 	if (!mine)
