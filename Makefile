@@ -22,7 +22,8 @@ LIBRARY_OBJ = $(patsubst src/%.c,$(O)/%.o,$(wildcard src/util/*.c src/format/*.c
 BLOB_OBJ = $(patsubst src/%.c,$(O)/%.blob.o,$(filter-out $(addprefix src/agent/,auxv.c check.c fork.c loader.c next.c session.c),$(wildcard src/agent/*.c)))
 AGENT_OBJ = $(patsubst src/%.c,$(O)/%.agent.o,$(wildcard src/agent/*.c))
 UNIT = $(patsubst tests/%.c,$(O)/%,$(wildcard tests/unit/*.c))
-E2E = $(O)/e2e/symbolize $(O)/e2e/census $(O)/e2e/library
+BY_LIBRARY = $(O)/e2e/library $(O)/e2e/library-more
+E2E = $(O)/e2e/symbolize $(O)/e2e/census $(BY_LIBRARY)
 TARGETS = $(patsubst tests/%.c,$(O)/%,$(filter-out tests/targets/lib%,$(wildcard tests/targets/*.c))) \
 	$(patsubst tests/%.cc,$(O)/%,$(wildcard tests/targets/*.cc)) \
 	$(patsubst tests/%.c,$(O)/%.so,$(wildcard tests/targets/lib*.c))
@@ -112,7 +113,7 @@ $(O)/e2e/%: tests/e2e/%.c $(filter-out $(O)/show/main.o,$(PROGRAM_OBJ))
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(SANFLAGS) $(STD) $(WARN) $(CPPFLAGS) -MMD -MP -MT $@ -MF $@.d $(LDFLAGS) -o $@ $(filter-out %.h,$^) $(LIBS)
 
-$(O)/e2e/library: tests/e2e/library.c $(O)/libheaptap.a
+$(BY_LIBRARY): $(O)/e2e/%: tests/e2e/%.c $(O)/libheaptap.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(SANFLAGS) $(STD) $(WARN) -Iinclude -MMD -MP -MT $@ -MF $@.d -pthread $(LDFLAGS) -o $@ $< $(O)/libheaptap.a $(LIBRARY_LIBS)
 

@@ -13,7 +13,7 @@
  *
  * Always true:
  *   Functions that can fail return 0 or a negative code, and say why in one line; `error` may be NULL. Their results are untouched then.
- *   What a function gives through a pointer to const belongs to the handle it was asked of. A place, and its frames, is valid until the
+ *   What a function gives through a pointer to const belongs to the handle it was asked of. An item of an answer, and its frames, is valid until the
  *   next one is asked for, everything else until the handle is released. A handle may be released after its trace was closed.
  *   Releasing sets the caller's pointer to NULL. A NULL handle is an error of use, never a crash.
  *   A struct that is given to the library begins with its size; one that the library gives may grow at its end. So a program built with
@@ -88,6 +88,7 @@ struct heaptap_facts {
 	const char *
 		end_reason; /* "exit", "signal", "limit", "write_error", "asked"; NULL: the recording did not end properly */
 	uint64_t end_status; /* exit status, or signal */
+	int free_stacks;     /* stacks of frees were recorded, too */
 	int broken;          /* no beginning, no end, or damage: no answer is known to be the whole one */
 	uint64_t damages, missing_events, lost_calls, counted_only_calls;
 	uint64_t events, allocs, frees, reallocs, failed, existing; /* failed: of the allocs and reallocs */
@@ -223,6 +224,124 @@ const char *heaptap_places_nothing(const struct heaptap_places *places);
 /* Place i, the largest first; NULL: there are no more, or memory ran out for its frames. */
 const struct heaptap_place *heaptap_places_get(struct heaptap_places *places, size_t i);
 size_t heaptap_places_count(const struct heaptap_places *places);
+
+/* ---- time -------------------------------------------------------------------------------------------------- */
+
+struct heaptap_timeline;
+
+struct heaptap_point {
+	uint64_t start_ns;
+	uint64_t bytes, blocks;           /* live when the step ends */
+	uint64_t most_bytes, most_blocks; /* within it */
+	uint64_t allocs, frees, allocated_bytes, released_bytes;
+};
+
+struct heaptap_peak {
+	int known; /* 0: no block was ever live */
+	uint64_t bytes, blocks, time_ns;
+	uint64_t step_ns; /* of the timeline */
+};
+
+/* What `heaptap timeline` says: so many equal steps, at least 1. */
+int heaptap_timeline(struct heaptap_trace *trace, size_t points, struct heaptap_timeline **ret,
+		     struct heaptap_error *error);
+void heaptap_timeline_release(struct heaptap_timeline **timeline);
+const struct heaptap_peak *heaptap_timeline_peak(const struct heaptap_timeline *timeline);
+
+/* Step i; NULL: there are no more. Valid until the next one is asked for. */
+const struct heaptap_point *heaptap_timeline_get(struct heaptap_timeline *timeline, size_t i);
+
+/* ---- single blocks ----------------------------------------------------------------------------------------- */
+
+struct heaptap_call {
+	uint64_t time_ns, thread;
+	const char *function; /* "malloc", ...; NULL: unknown */
+	int has_caller;
+	uint64_t caller;                          /* the address that it returns to */
+	const struct heaptap_frame *const *frame; /* none: the stack was not recorded */
+	size_t frames;
+};
+
+enum heaptap_misuse_kind {
+	HEAPTAP_MISUSE_DOUBLE,   /* released a second time */
+	HEAPTAP_MISUSE_INSIDE,   /* not the start of a block, but inside one */
+	HEAPTAP_MISUSE_UNKNOWN,  /* never handed out by a recorded call */
+	HEAPTAP_MISUSE_MISMATCH, /* handed out by one family of functions, released by another */
+};
+
+/* The first of `count` equal errors. */
+struct heaptap_misuse {
+	enum heaptap_misuse_kind kind;
+	uint64_t count, address;
+	const struct heaptap_call *here;    /* the wrong release */
+	const struct heaptap_call *born;    /* of the block; NULL: unknown */
+	const struct heaptap_call *before;  /* double: the release before; else NULL */
+	uint64_t block_address, block_size; /* if born is known */
+};
+
+struct heaptap_misuse_sums {
+	uint64_t errors, judged, unjudged, inverted; /* heaptap-errors(1) */
+};
+
+struct heaptap_misuses;
+
+/* What `heaptap errors` says. */
+int heaptap_misuses(struct heaptap_trace *trace, struct heaptap_misuses **ret, struct heaptap_error *error);
+void heaptap_misuses_release(struct heaptap_misuses **misuses);
+const struct heaptap_misuse_sums *heaptap_misuses_sums(const struct heaptap_misuses *misuses);
+
+/* Error i, by its first time; NULL: there are no more, or memory ran out for its stacks. Valid until the next one is asked for. */
+const struct heaptap_misuse *heaptap_misuses_get(struct heaptap_misuses *misuses, size_t i);
+
+enum heaptap_life_end {
+	HEAPTAP_LIFE_FREED,
+	HEAPTAP_LIFE_MOVED,     /* by a realloc */
+	HEAPTAP_LIFE_KEPT,      /* until the process or the recording ended */
+	HEAPTAP_LIFE_EXEC,      /* the program was replaced by another */
+	HEAPTAP_LIFE_FORGOTTEN, /* its address was handed out again: its end is not in the trace */
+};
+
+struct heaptap_lifetime {
+	uint64_t event; /* number of the event that made it, from 1, in the order of heaptap_events() */
+	uint64_t address, size;
+	enum heaptap_event_kind made_by;
+	const struct heaptap_call *born;
+	int has_from;
+	uint64_t from_address; /* made by a realloc: what it was */
+	enum heaptap_life_end end;
+	const struct heaptap_call *ended; /* freed and moved; else NULL */
+	uint64_t to_address;              /* moved */
+};
+
+/* Not 0 ends the story with that. */
+typedef int heaptap_lifetime_visit(void *state, const struct heaptap_lifetime *lifetime);
+
+/* What `heaptap block` says: every lifetime of the byte at an address; or of the block of an event, from 1, through its reallocs. */
+int heaptap_story_of_address(struct heaptap_trace *trace, uint64_t address, heaptap_lifetime_visit *visit, void *state,
+			     struct heaptap_error *error);
+int heaptap_story_of_event(struct heaptap_trace *trace, uint64_t event, heaptap_lifetime_visit *visit, void *state,
+			   struct heaptap_error *error);
+
+/* ---- two traces -------------------------------------------------------------------------------------------- */
+
+struct heaptap_changes;
+
+/* A place that differs, where its function names are the same in both. count 0 before: it appeared; after: it vanished. */
+struct heaptap_change {
+	struct heaptap_tally before, after;
+	const struct heaptap_frame *const *frame; /* as in the trace that has it, the later one if both do */
+	size_t frames;
+};
+
+/* What `heaptap diff` says. The question is asked of both; it has no group. The traces stay two handles of the caller. */
+int heaptap_changes(struct heaptap_trace *before, struct heaptap_trace *after, const struct heaptap_question *question,
+		    struct heaptap_changes **ret, struct heaptap_error *error);
+void heaptap_changes_release(struct heaptap_changes **changes);
+
+/* Change i, the largest difference first; NULL: there are no more. Valid until the next one is asked for. */
+const struct heaptap_change *heaptap_changes_get(struct heaptap_changes *changes, size_t i);
+size_t heaptap_changes_count(const struct heaptap_changes *changes);
+size_t heaptap_changes_same(const struct heaptap_changes *changes); /* places that do not differ */
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -7,8 +7,7 @@
  */
 #include <stdlib.h>
 
-#include "api/handle.h"
-#include "inspect/question.h"
+#include "api/asked.h"
 
 struct heaptap_places {
 	struct heaptap_trace *trace;
@@ -46,11 +45,15 @@ static int read_filter(const struct heaptap_trace *t, const struct heaptap_quest
 	return rc;
 }
 
-static int read_question(const struct heaptap_trace *t, const struct heaptap_question *from, struct ht_question *q,
-			 struct ht_err *err)
+int ht_asked_read(const struct heaptap_trace *t, const struct heaptap_question *question, struct ht_question *q,
+		  struct ht_err *err)
 {
-	int rc = read_filter(t, from, &q->filter, err);
+	struct heaptap_question given, *from = &given;
+	int rc = ht_handle_read(&given, sizeof(given), question, err);
 
+	ht_filter_init(&q->filter);
+	if (!rc)
+		rc = read_filter(t, from, &q->filter, err);
 	q->tail_cut = from->tail_cut;
 	if (!rc && from->by)
 		rc = ht_question_measure(from->by, &q->by, err);
@@ -115,11 +118,8 @@ static void tell_totals(struct heaptap_places *p)
 static int answer(struct heaptap_places *p, const struct heaptap_question *question, struct ht_err *err)
 {
 	struct ht_question *q = &p->question;
-	struct heaptap_question given;
-	int rc = ht_handle_read(&given, sizeof(given), question, err);
+	int rc = ht_asked_read(p->trace, question, q, err);
 
-	if (!rc)
-		rc = read_question(p->trace, &given, q, err);
 	if (!rc)
 		rc = ht_question_sum(q, p->trace->model, p->trace->symbols, &p->sum, err);
 	if (!rc)
@@ -148,7 +148,6 @@ int heaptap_places(struct heaptap_trace *trace, const struct heaptap_question *q
 		return ht_handle_fail(error, &err);
 	}
 	p->trace = ht_handle_hold(trace);
-	ht_filter_init(&p->question.filter);
 	rc = answer(p, question, &err);
 	if (rc) {
 		heaptap_places_release(&p);

@@ -75,3 +75,23 @@ void ht_frames_fini(struct ht_frames *f)
 	free(f->at);
 	*f = (struct ht_frames){ 0 };
 }
+
+int ht_called_take(struct ht_called *c, struct ht_model *t, struct ht_symbols *s, const struct ht_moment *m,
+		   const struct heaptap_call **ret, struct ht_err *err)
+{
+	int rc = ht_frames_of_moment(&c->frames, t, s, m, err);
+
+	*ret = NULL;
+	if (rc || !m->known)
+		return rc;
+	c->call = (struct heaptap_call){
+		.time_ns = ht_clock_time_ns(&t->clock, m->ticks),
+		.thread = m->stream->number,
+		.function = ht_model_function(t, m->context),
+		.frame = c->frames.at,
+		.frames = c->frames.count,
+	};
+	c->call.has_caller = ht_model_caller(t, m->context, &c->call.caller);
+	*ret = &c->call;
+	return 0;
+}

@@ -29,4 +29,14 @@ int ht_frames_of_moment(struct ht_frames *f, struct ht_model *t, struct ht_symbo
 			struct ht_err *err);
 void ht_frames_fini(struct ht_frames *f);
 
+/* A call with its stack. */
+struct ht_called {
+	struct heaptap_call call;
+	struct ht_frames frames;
+};
+
+/* *ret: the call, or NULL if it was not seen. */
+int ht_called_take(struct ht_called *c, struct ht_model *t, struct ht_symbols *s, const struct ht_moment *m,
+		   const struct heaptap_call **ret, struct ht_err *err);
+
 #endif

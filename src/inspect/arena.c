@@ -72,7 +72,8 @@ const char *ht_arena_keep_text(struct ht_arena *a, struct ht_str s)
 
 	if (!to)
 		return NULL;
-	memcpy(to, s.at, s.len);
+	if (s.len) /* nothing may be at no address */
+		memcpy(to, s.at, s.len);
 	to[s.len] = 0;
 	return to;
 }

@@ -1,7 +1,7 @@
 #!/bin/bash
 # library.sh -- libheaptap answers as the commands and the second decoder do, refuses what is wrong, and installs with what it needs
 #
-# $O/e2e/library is a program that knows nothing but heaptap.h; it stands in for heaptap in the comparison with the second decoder.
+# $O/e2e/library and library-more are programs that know nothing but heaptap.h; they stand in for heaptap in the comparison with the second decoder.
 # The program of docs/library.md is built against an installed tree.
 . "$(dirname "$0")/lib.sh"
 need jq pkg-config
@@ -67,6 +67,26 @@ cp fresh.htap suppressible.htap
 echo 'leak:main' >known
 report suppressible.htap --suppressions=known
 agree "reports" library.got command.said
+
+# Time, single blocks, two traces: the oracles of the commands judge the library, and where there is none, the command does.
+for question in errors timeline; do
+	for file in violation every damaged; do
+		HEAPTAP=$O/e2e/library-more answered $question "$TOP/tests/golden/$file.htap"
+	done
+	"$O/e2e/library-more" $question fresh.htap >>library.got 2>says || [ $? = 1 ] || fail "$question: $(cat says)"
+	"$HEAPTAP" $question --json fresh.htap >>command.said 2>/dev/null
+done
+for block in 1 5 12; do
+	HEAPTAP=$O/e2e/library-more answered block "$TOP/tests/golden/clean.htap" $block
+	"$O/e2e/library-more" block fresh.htap $block >>library.got 2>says || [ $? = 1 ] || fail "block $block: $(cat says)"
+	"$HEAPTAP" block --json fresh.htap $block >>command.said 2>/dev/null
+done
+for by in leaked peak allocated calls temporary; do
+	"$O/e2e/library-more" diff fresh.htap family.htap --by=$by >>library.got 2>says || fail "diff --by=$by: $(cat says)"
+	"$HEAPTAP" diff --json -n 0 --by=$by fresh.htap family.htap >>command.said 2>/dev/null
+done
+agree "timeline, errors, blocks, changes" library.got command.said
+"$O/e2e/library-more" wrong fresh.htap || fail "wrong questions about time, blocks and changes"
 
 # Opened for a window, a trace answers as the whole one does for that window; with checkpoints too.
 "$HEAPTAP" checkpoint suppressible.htap >/dev/null || fail "checkpoint: exit $?"
