@@ -320,7 +320,7 @@ void ht_images_watch(struct ht_images *im, struct ht_process *p)
 	if (is_no_stranger(p, &now))
 		return;
 	if (late) {
-		put_stranger(im, p);
+		ht_images_ending(im, p); /* it may have spoken up and ended since */
 	} else if (!p->stranger_since_ns || !is_same(&now, &p->stranger)) {
 		p->stranger = now;
 		p->stranger_since_ns = now_ns;

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AHEAD 256u /* 64 KiB */
+#define AHEAD 2048u /* 512 KiB: what a few hundred programs enter that start between two rounds */
 
 struct ht_told_module {
 	uint32_t image, generation; /* image 0: none */
