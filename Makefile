@@ -23,7 +23,7 @@ BLOB_OBJ = $(patsubst src/%.c,$(O)/%.blob.o,$(filter-out $(addprefix src/agent/,
 AGENT_OBJ = $(patsubst src/%.c,$(O)/%.agent.o,$(wildcard src/agent/*.c))
 UNIT = $(patsubst tests/%.c,$(O)/%,$(wildcard tests/unit/*.c))
 BY_LIBRARY = $(O)/e2e/library $(O)/e2e/library-more
-E2E = $(O)/e2e/symbolize $(O)/e2e/census $(BY_LIBRARY)
+E2E = $(O)/e2e/symbolize $(O)/e2e/census $(BY_LIBRARY) $(O)/e2e/enter
 TARGETS = $(patsubst tests/%.c,$(O)/%,$(filter-out tests/targets/lib%,$(wildcard tests/targets/*.c))) \
 	$(patsubst tests/%.cc,$(O)/%,$(wildcard tests/targets/*.cc)) \
 	$(patsubst tests/%.c,$(O)/%.so,$(wildcard tests/targets/lib*.c))

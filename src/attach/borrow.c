@@ -84,13 +84,17 @@ int ht_gadgets_find(const struct ht_process *p, struct ht_gadgets *ret, struct h
 	return 0;
 }
 
-/* orig_rax tells a thread that has made its call, or is in one of its own. */
+/* orig_rax tells a thread that has made its call, or is in one of its own. One may be held up in the middle of it. */
 bool ht_borrow_is_left(const struct ht_visit *v, const struct ht_gadgets *g)
 {
-	for (size_t i = 0; i < v->threads; i++)
-		if (v->thread[i].state == HT_VISIT_HELD && v->thread[i].regs.rip == g->call &&
-		    (long)v->thread[i].regs.orig_rax < 0)
+	for (size_t i = 0; i < v->threads; i++) {
+		const struct ht_visited *t = &v->thread[i];
+
+		if (t->state == HT_VISIT_HELD && t->regs.rip == g->call && (long)t->regs.orig_rax < 0)
 			return true;
+		if (t->state == HT_VISIT_CAUGHT && t->regs.rip == g->call + 2)
+			return true;
+	}
 	return false;
 }
 

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* entries.c -- looks the names up in each module that brings a malloc
+ *
+ * Called by: the doors into a process, while it runs.
+ */
+#include "attach/entries.h"
+
+#include "attach/exports.h"
+
+static const struct {
+	const char *name;
+	enum ht_function function;
+} names[] = {
+	{ "malloc", HT_FN_MALLOC },
+	{ "calloc", HT_FN_CALLOC },
+	{ "realloc", HT_FN_REALLOC },
+	{ "reallocarray", HT_FN_REALLOCARRAY },
+	{ "free", HT_FN_FREE },
+	{ "cfree", HT_FN_FREE },
+	{ "posix_memalign", HT_FN_POSIX_MEMALIGN },
+	{ "aligned_alloc", HT_FN_ALIGNED_ALLOC },
+	{ "memalign", HT_FN_MEMALIGN },
+	{ "valloc", HT_FN_VALLOC },
+	{ "pvalloc", HT_FN_PVALLOC },
+	{ "free_sized", HT_FN_FREE_SIZED },
+	{ "free_aligned_sized", HT_FN_FREE_ALIGNED_SIZED },
+	{ "_Znwm", HT_FN_NEW },
+	{ "_Znam", HT_FN_NEW_ARRAY },
+	{ "_ZnwmRKSt9nothrow_t", HT_FN_NEW_NOTHROW },
+	{ "_ZnamRKSt9nothrow_t", HT_FN_NEW_ARRAY_NOTHROW },
+	{ "_ZnwmSt11align_val_t", HT_FN_NEW_ALIGNED },
+	{ "_ZnamSt11align_val_t", HT_FN_NEW_ARRAY_ALIGNED },
+	{ "_ZnwmSt11align_val_tRKSt9nothrow_t", HT_FN_NEW_ALIGNED_NOTHROW },
+	{ "_ZnamSt11align_val_tRKSt9nothrow_t", HT_FN_NEW_ARRAY_ALIGNED_NOTHROW },
+	{ "_ZdlPv", HT_FN_DELETE },
+	{ "_ZdaPv", HT_FN_DELETE_ARRAY },
+	{ "_ZdlPvRKSt9nothrow_t", HT_FN_DELETE_NOTHROW },
+	{ "_ZdaPvRKSt9nothrow_t", HT_FN_DELETE_ARRAY_NOTHROW },
+	{ "_ZdlPvm", HT_FN_DELETE_SIZED },
+	{ "_ZdaPvm", HT_FN_DELETE_ARRAY_SIZED },
+	{ "_ZdlPvSt11align_val_t", HT_FN_DELETE_ALIGNED },
+	{ "_ZdaPvSt11align_val_t", HT_FN_DELETE_ARRAY_ALIGNED },
+	{ "_ZdlPvmSt11align_val_t", HT_FN_DELETE_SIZED_ALIGNED },
+	{ "_ZdaPvmSt11align_val_t", HT_FN_DELETE_ARRAY_SIZED_ALIGNED },
+	{ "_ZdlPvSt11align_val_tRKSt9nothrow_t", HT_FN_DELETE_ALIGNED_NOTHROW },
+	{ "_ZdaPvSt11align_val_tRKSt9nothrow_t", HT_FN_DELETE_ARRAY_ALIGNED_NOTHROW },
+};
+
+static bool is_known(const struct ht_entry *e, size_t count, uint64_t at)
+{
+	for (size_t i = 0; i < count; i++)
+		if (e[i].at == at)
+			return true;
+	return false;
+}
+
+size_t ht_entries_find(const struct ht_process *p, struct ht_entry ret[HT_ENTRIES_MOST])
+{
+	struct ht_allocator module[HT_ALLOCATORS_MOST];
+	size_t modules = ht_allocators_find(p, module), found = 0;
+
+	for (size_t m = 0; m < modules; m++) {
+		struct ht_exports e;
+
+		if (!ht_exports_open(p, module[m].module, &e))
+			continue;
+		for (size_t i = 0; i < sizeof(names) / sizeof(*names) && found < HT_ENTRIES_MOST; i++) {
+			struct ht_entry n = { .function = names[i].function, .allocator = module[m].kind };
+
+			if (ht_exports_find(&e, names[i].name, &n.at, &n.bytes) && !is_known(ret, found, n.at))
+				ret[found++] = n;
+		}
+	}
+	return found;
+}
