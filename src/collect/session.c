@@ -27,9 +27,9 @@
 #include <unistd.h>
 
 #define PAGE 4096u
-#define SEGMENTS_MAX 16384u /* 256 MiB */
+#define SEGMENTS_MAX 16384u  /* 256 MiB */
 #define INDEX_MAX (1u << 21) /* room for 1.5 M nodes */
-#define MEMO_SHARE 4 /* of the segments, at most one in so many remembers stacks */
+#define MEMO_SHARE 4         /* of the segments, at most one in so many remembers stacks */
 #define HALVINGS_MAX 8
 
 static uint64_t align_page(uint64_t v)

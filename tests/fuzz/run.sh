@@ -19,7 +19,7 @@ bad=0
 build() { # build NAME SOURCE FLAG...
 	local name=$1 source=$2
 	shift 2
-	clang "${flags[@]}" "$@" -o "$work/$name" "$source" "${sources[@]}" -lzstd -ldw -lelf -liberty || exit 1
+	clang "${flags[@]}" "$@" -o "$work/$name" "$source" "${sources[@]}" -lzstd -ldw -lelf -liberty -lZydis || exit 1
 }
 
 become() { # become NAME SECONDS SEEDS...: the shell turns into the fuzzer, so that its process id is the fuzzer's

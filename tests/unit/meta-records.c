@@ -60,7 +60,9 @@ static void session_comes_back(void **state)
 
 static void image_comes_back(void **state)
 {
-	struct ht_meta_image m = { 1, 1ull << 63, 3, 4, 5, 6, 7, 8, UINT64_MAX, str("/bin/ls"), str(""), str("ls"), str("why") }, got;
+	struct ht_meta_image m = { 1,          1ull << 63,     3,       4,         5,         6, 7, 8,
+				   UINT64_MAX, str("/bin/ls"), str(""), str("ls"), str("why") },
+			     got;
 	struct ht_buf b = { 0 };
 
 	(void)state;
