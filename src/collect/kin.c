@@ -85,7 +85,6 @@ void ht_kin_listen(struct ht_kin *k)
 	k->fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_CONNECTOR);
 	if (k->fd >= 0 && (!subscribe(k->fd) || !is_answered(k->fd)))
 		ht_kin_fini(k);
-	k->images->execs_told = k->fd >= 0;
 }
 
 void ht_kin_fini(struct ht_kin *k)

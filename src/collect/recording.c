@@ -519,8 +519,10 @@ static int go(struct recording *r, struct ht_err *err)
 	ht_session_start(&r->session, (uint32_t)r->launch.pid);
 	r->begun_ns = r->tick_ns = r->second_ns = ht_ticker_monotonic_ns();
 	r->quick_until_ns = r->begun_ns + YOUNG_NS;
-	if (follows_children(r))
+	if (follows_children(r)) {
 		ht_kin_listen(&r->kin);
+		r->images.execs_told = r->kin.fd >= 0;
+	}
 	r->root = ht_processes_add(&r->processes, r->launch.pid, NULL, r->ticker.first.ticks, r->ticker.first.ticks);
 	if (!r->root)
 		return ht_err_set(err, HT_ESYSTEM, "out of memory");
