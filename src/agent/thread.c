@@ -193,7 +193,7 @@ static void emit_thread(struct ht_thread *t, uint32_t tid)
 		atomic_load_explicit(&slot->lost, memory_order_relaxed),
 		atomic_load_explicit(&slot->nested, memory_order_relaxed),
 		atomic_load_explicit(&slot->blocked_ticks, memory_order_relaxed),
-		atomic_load_explicit(&slot->passed, memory_order_relaxed),
+		0,
 	};
 
 	t->last_ticks = ht_ticks();
@@ -343,36 +343,17 @@ static void report(struct ht_thread *t)
 	}
 }
 
-static void lose_unassigned(void)
-{
-	atomic_fetch_add_explicit(&ht_gate.channel->unassigned_entered, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&ht_gate.channel->unassigned_lost, 1, memory_order_relaxed);
-}
-
-/* One counter, for a call that comes while another is anywhere in the agent: it tears nothing that one reads, ht_slot_sum() least of all. */
-bool ht_thread_pass(struct ht_thread *t)
-{
-	/* relaxed: own; until the slot is LIVE its counters are not yet this thread's */
-	if (t->slot && HT_SLOT_STATE(atomic_load_explicit(&t->slot->state, memory_order_relaxed)) == HT_SLOT_LIVE) {
-		ht_bump(&t->slot->passed, 1);
-		t->slot->unreported++;
-	} else {
-		lose_unassigned();
-	}
-	return false;
-}
-
-/* The call that `inside` names finds no room. */
-static bool lose(struct ht_thread *t, enum ht_function function)
+bool ht_thread_lose(struct ht_thread *t)
 {
 	if (t->slot) {
-		ht_call_begin(t->slot);
+		t->slot->begun += 2; /* not the doing of the call that is under way, if one is */
+		ht_bump(&t->slot->entered, 1);
 		ht_bump(&t->slot->lost, 1);
 		t->slot->unreported++;
 	} else {
-		lose_unassigned();
+		atomic_fetch_add_explicit(&ht_gate.channel->unassigned_entered, 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&ht_gate.channel->unassigned_lost, 1, memory_order_relaxed);
 	}
-	ht_call_goes(t, function, HT_CALLING_ACCOUNTED);
 	return false;
 }
 
@@ -407,7 +388,7 @@ HT_NOINLINE void ht_thread_emit_long(struct ht_thread *t, enum ht_cell_kind kind
 }
 
 /* `inside` is already set to this call's frame. */
-HT_NOINLINE bool ht_thread_make_room(struct ht_thread *t, enum ht_function function)
+HT_NOINLINE bool ht_thread_make_room(struct ht_thread *t)
 {
 	if (session_is_over()) {
 		/* relaxed: whoever sees it late comes here too */
@@ -415,15 +396,18 @@ HT_NOINLINE bool ht_thread_make_room(struct ht_thread *t, enum ht_function funct
 		ht_call_done(t);
 		return false;
 	}
-	if (!t->slot && !claim(t))
-		return lose(t, function);
+	if (!t->slot && !claim(t)) {
+		t->calling = HT_CALLING_ACCOUNTED;
+		return ht_thread_lose(t);
+	}
 	resume(t);
 	if (t->cell >= t->limit) {
 		uint32_t segment = take_segment(t);
 
 		if (segment == HT_NONE) {
 			t->limit = t->cell;
-			return lose(t, function);
+			t->calling = HT_CALLING_ACCOUNTED;
+			return ht_thread_lose(t);
 		}
 		link_segment(t, segment);
 	}
@@ -466,7 +450,7 @@ static bool is_open(const struct ht_thread *t)
 	uint64_t since = ht_slot_sum(slot) - slot->begun;
 	uint64_t head = atomic_load_explicit(&slot->head, memory_order_relaxed); /* own counter */
 
-	if (since > 1 && since < NOTHING_BEGUN && head % HT_SEGMENT_CELLS) {
+	if (since > 1 && since < NOTHING_BEGUN && (t->function == HT_FN_REALLOC || t->function == HT_FN_REALLOCARRAY)) {
 		uint32_t segment = atomic_load_explicit(&slot->segment, memory_order_relaxed); /* own */
 
 		return ht_cell_kind(segment_cells(segment)[(head - 1) % HT_SEGMENT_CELLS]) == HT_CELL_REALLOC_BEGIN;
@@ -495,28 +479,18 @@ static void give_up_outer(struct ht_thread *t)
 	t->slot->unreported += open;
 }
 
-/* Whether the outer call is in the allocator, with nothing half written here. Not inside a realloc: its two rows stand together. */
-static bool may_interrupt(const struct ht_thread *t)
-{
-	return t->slot && t->calling != HT_CALLING_NOT && t->calling != HT_CALLING_SWITCHING && !t->interrupted &&
-	       t->function != HT_FN_REALLOC && t->function != HT_FN_REALLOCARRAY;
-}
-
-/* Whether the outer call, whose frame does not seem to stand, may be one that has not come beyond `inside` (A5). If it is not, it was left by
- * a jump when it stood in a row or a counter, or nowhere yet; then nobody misses it. */
-static bool may_be_entering(const struct ht_thread *t, uintptr_t frame)
-{
-	return frame < t->inside && t->calling == HT_CALLING_NOT && !t->interrupted && !(t->slot && is_open(t));
-}
-
-/* Sets the outer call aside. `calling`: its. */
-static void interrupt_outer(struct ht_thread *t, uintptr_t frame, const void *caller, uint8_t calling)
+/* Sets the outer call aside, which is in the allocator, with nothing half written here. Not inside a realloc: its two rows stand together. */
+static bool interrupt_outer(struct ht_thread *t, uintptr_t frame, const void *caller)
 {
 	struct ht_slot *slot = t->slot;
+	uint8_t calling = t->calling;
 
+	if (!slot || calling == HT_CALLING_NOT || calling == HT_CALLING_SWITCHING || t->interrupted ||
+	    t->function == HT_FN_REALLOC || t->function == HT_FN_REALLOCARRAY)
+		return false;
 	slot->outer = (struct ht_outer){
 		.inside = t->inside,
-		.caller = calling == HT_CALLING_ENTERING ? ((const uintptr_t *)t->inside)[1] : (uintptr_t)t->caller,
+		.caller = (uintptr_t)t->caller,
 		.asked = slot->asked,
 		.side_address = slot->side_address,
 		.side_size = slot->side_size,
@@ -535,16 +509,12 @@ static void interrupt_outer(struct ht_thread *t, uintptr_t frame, const void *ca
 	slot->begun = ht_slot_sum(slot) - NOTHING_BEGUN;
 	t->throwing = HT_THROWING_NOT;
 	t->side = 0;
-	if (calling == HT_CALLING_ENTERING) {
-		t->astray = 1;
-		t->limit = NULL;
-	}
 	t->caller = caller;
 	ht_signal_fence();
 	t->inside = frame;
 	ht_signal_fence();
 	t->calling = HT_CALLING_NOT;
-	ht_signal_fence();
+	return true;
 }
 
 /* The call that interrupted is done. Until `calling` is the outer call's again, a handler's call here is a lost one. */
@@ -552,14 +522,12 @@ HT_NOINLINE void ht_thread_resume_outer(struct ht_thread *t)
 {
 	struct ht_slot *slot = t->slot;
 	const struct ht_outer *outer = &slot->outer;
-	bool entering = outer->calling == HT_CALLING_ENTERING;
 
 	t->calling = HT_CALLING_SWITCHING;
 	ht_signal_fence();
 	t->inside = outer->inside;
 	ht_signal_fence();
-	/* one that was entering has still to write it, or never will: this is no address that lies on a stack */
-	t->caller = entering ? (const void *)&ht_door : (const void *)(uintptr_t)outer->caller;
+	t->caller = (const void *)(uintptr_t)outer->caller;
 	t->function = outer->function;
 	slot->context = outer->context;
 	t->side = outer->side;
@@ -572,7 +540,7 @@ HT_NOINLINE void ht_thread_resume_outer(struct ht_thread *t)
 	ht_signal_fence();
 	t->interrupted = HT_CALLING_NOT;
 	ht_signal_fence();
-	t->calling = entering ? HT_CALLING_NOT : outer->calling;
+	t->calling = outer->calling;
 }
 
 /* A hook is entered while `inside` is set. True: this call is recorded like any other, because the outer one is gone, or was set aside: a
@@ -580,14 +548,8 @@ HT_NOINLINE void ht_thread_resume_outer(struct ht_thread *t)
  * serves the outer one, and is one with it (operator new calls malloc); or it comes where none can be recorded, and is lost, and says so. */
 HT_NOINLINE bool ht_thread_reenter(struct ht_thread *t, uintptr_t frame, const void *caller)
 {
-	bool stands = outer_stands(t, frame), entering = !stands && may_be_entering(t, frame);
-
-	if (!stands && !entering) {
+	if (!outer_stands(t, frame)) {
 		give_up_outer(t);
-		return true;
-	}
-	if (entering && t->slot) {
-		interrupt_outer(t, frame, caller, HT_CALLING_ENTERING);
 		return true;
 	}
 	if (t->calling && t->calling != HT_CALLING_SWITCHING && ht_next_serves(t->function, caller)) {
@@ -595,12 +557,10 @@ HT_NOINLINE bool ht_thread_reenter(struct ht_thread *t, uintptr_t frame, const v
 			ht_bump(&t->slot->nested, 1);
 		return false;
 	}
-	if (may_interrupt(t)) {
-		interrupt_outer(t, frame, caller, t->calling);
+	if (interrupt_outer(t, frame, caller))
 		return true;
-	}
 	t->limit = NULL;
-	return ht_thread_pass(t);
+	return ht_thread_lose(t);
 }
 
 /* ---- memos ------------------------------------------------------------------------------------------------- */
