@@ -19,11 +19,11 @@ PROGRAM_SRC = $(wildcard src/util/*.c src/format/*.c src/attach/*.c src/collect/
 PROGRAM_OBJ = $(PROGRAM_SRC:src/%.c=$(O)/%.o)
 LIBRARY_OBJ = $(patsubst src/%.c,$(O)/%.o,$(wildcard src/util/*.c src/format/*.c src/inspect/*.c src/api/*.c))
 # The blob finds its session, its functions and its code by what attach/ writes.
-BLOB_OBJ = $(patsubst src/%.c,$(O)/%.blob.o,$(filter-out $(addprefix src/agent/,auxv.c check.c fork.c loader.c next.c session.c),$(wildcard src/agent/*.c)))
+BLOB_OBJ = $(patsubst src/%.c,$(O)/%.blob.o,$(filter-out $(addprefix src/agent/,auxv.c check.c fork.c next.c session.c),$(wildcard src/agent/*.c)))
 AGENT_OBJ = $(patsubst src/%.c,$(O)/%.agent.o,$(wildcard src/agent/*.c))
 UNIT = $(patsubst tests/%.c,$(O)/%,$(wildcard tests/unit/*.c))
 BY_LIBRARY = $(O)/e2e/library $(O)/e2e/library-more
-E2E = $(O)/e2e/symbolize $(O)/e2e/census $(BY_LIBRARY) $(O)/e2e/enter
+E2E = $(O)/e2e/symbolize $(O)/e2e/census $(BY_LIBRARY) $(O)/e2e/enter $(O)/e2e/outside
 TARGETS = $(patsubst tests/%.c,$(O)/%,$(filter-out tests/targets/lib%,$(wildcard tests/targets/*.c))) \
 	$(patsubst tests/%.cc,$(O)/%,$(wildcard tests/targets/*.cc)) \
 	$(patsubst tests/%.c,$(O)/%.so,$(wildcard tests/targets/lib*.c))

@@ -107,7 +107,7 @@ __asm__(".section .blob.head, \"a\", @progbits\n"
 							       "	.long ht_blob_room - ht_blob_start\n"
 							       "	.long ht_blob_data - ht_blob_start\n"
 							       "	.long ht_blob_end - ht_blob_start\n"
-							       "	.long 0\n"
+							       "	.long ht_loader_hook - ht_blob_start\n"
 							       "ENTRY malloc, 1\n"
 							       "ENTRY calloc, 2\n"
 							       "ENTRY realloc, 3\n"
@@ -261,6 +261,11 @@ bool ht_next_serves(enum ht_function fn, const void *pc)
 
 	return (at >= ht_blob.serves[fn].start && at < ht_blob.serves[fn].end) ||
 	       (at >= ht_blob.head_at && at < (uint64_t)&ht_blob); /* a call from there returns straight to a hook */
+}
+
+const struct r_debug *ht_next_debug(void)
+{
+	return (const struct r_debug *)ht_blob.debug_at;
 }
 
 /* The blob's own frames: full.c begins its way in them. */

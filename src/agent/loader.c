@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* loader.c -- tells the table of modules what the dynamic linker maps and unmaps
  *
- * Called by: session.c at start; then by the dynamic linker, through its debug hook.
+ * Called by: session.c at start; then by the dynamic linker, through its debug hook. Into the blob's table attach/loaded.c enters what there is at
+ * the start, and patches the hook.
  *
  *   start ──► program, vdso, link map ──► modules.c
  *   dlopen, dlclose ──► _dl_debug_state (r_debug.r_brk, an empty function for debuggers) ──► jump ──► changed() ──► what is new, what is gone
@@ -103,29 +104,6 @@ static void enter_at(uint64_t header, uint64_t bias, uint64_t key, const char *p
 	if (!ht_readable(header) || *(const uint32_t *)header != 0x464c457f)
 		return;
 	enter(&(struct image){ (const ElfW(Phdr) *)(header + e->e_phoff), e->e_phnum, bias }, key, path);
-}
-
-/* The loader has no name for it. */
-static void enter_program(const struct ht_auxv *aux)
-{
-	char path[sizeof(((struct ht_module *)NULL)->path)];
-	long n = ht_sys_readlink("/proc/self/exe", path, sizeof(path) - 1);
-
-	path[n > 0 ? n : 0] = 0;
-	enter(&(struct image){ aux->phdr, aux->phdr_count, aux->bias }, (uint64_t)aux->dynamic, path);
-}
-
-/* The loader may list it too, by its dynamic section, as it does others. */
-static void enter_vdso(uint64_t header)
-{
-	const ElfW(Ehdr) *e = (const ElfW(Ehdr) *)header;
-	const ElfW(Phdr) *p = (const ElfW(Phdr) *)(header + e->e_phoff);
-	uint64_t key = header;
-
-	for (uint32_t i = 0; i < e->e_phnum; i++)
-		if (p[i].p_type == PT_DYNAMIC)
-			key = header + p[i].p_vaddr;
-	enter_at(header, header, key, "[vdso]");
 }
 
 /* ---- all of them ------------------------------------------------------------------------------------------ */
@@ -245,6 +223,32 @@ __asm__(".text\n"
 	".cfi_endproc\n"
 	".size ht_loader_hook, .-ht_loader_hook\n");
 
+#ifndef HT_BLOB
+/* ---- the beginning: from outside, attach/ does the same for the blob -------------------------------------------- */
+
+/* The loader has no name for it. */
+static void enter_program(const struct ht_auxv *aux)
+{
+	char path[sizeof(((struct ht_module *)NULL)->path)];
+	long n = ht_sys_readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	path[n > 0 ? n : 0] = 0;
+	enter(&(struct image){ aux->phdr, aux->phdr_count, aux->bias }, (uint64_t)aux->dynamic, path);
+}
+
+/* The loader may list it too, by its dynamic section, as it does others. */
+static void enter_vdso(uint64_t header)
+{
+	const ElfW(Ehdr) *e = (const ElfW(Ehdr) *)header;
+	const ElfW(Phdr) *p = (const ElfW(Phdr) *)(header + e->e_phoff);
+	uint64_t key = header;
+
+	for (uint32_t i = 0; i < e->e_phnum; i++)
+		if (p[i].p_type == PT_DYNAMIC)
+			key = header + p[i].p_vaddr;
+	enter_at(header, header, key, "[vdso]");
+}
+
 /* A `ret` with padding up to the next function, or the branch target of CET and a `ret`. */
 static bool is_empty_function(const uint8_t *code)
 {
@@ -290,3 +294,4 @@ void ht_loader_begin(void)
 	enter_new(debug);
 	hook(debug->r_brk);
 }
+#endif

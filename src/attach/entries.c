@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* entries.c -- looks the names up in each module that brings a malloc
+/* entries.c -- looks the names up in each module that brings a malloc, and the loader's function in what it tells debuggers
  *
  * Called by: the doors into a process, while it runs.
  */
 #include "attach/entries.h"
 
 #include "attach/exports.h"
+#include "attach/loader.h"
 
 static const struct {
 	const char *name;
@@ -58,6 +59,7 @@ size_t ht_entries_find(const struct ht_process *p, struct ht_entry ret[HT_ENTRIE
 {
 	struct ht_allocator module[HT_ALLOCATORS_MOST];
 	size_t modules = ht_allocators_find(p, module), found = 0;
+	struct ht_loader loader = ht_loader_find(p);
 
 	for (size_t m = 0; m < modules; m++) {
 		struct ht_exports e;
@@ -71,5 +73,7 @@ size_t ht_entries_find(const struct ht_process *p, struct ht_entry ret[HT_ENTRIE
 				ret[found++] = n;
 		}
 	}
+	if (found && found < HT_ENTRIES_MOST && loader.changed)
+		ret[found++] = (struct ht_entry){ .at = loader.changed, .function = HT_FN_NONE };
 	return found;
 }

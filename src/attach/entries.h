@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* entries.h -- the functions of a process that allocate and free: where each of them begins
+/* entries.h -- the functions of a process that allocate and free, and the one that its loader calls: where each of them begins
  *
  * Used by: whoever enters a process.
  *
  * Of every module that brings a malloc (allocators.h), under the names that the preloaded agent hooks. One address is one entry, whatever its names: the
- * first name of the list is what it is recorded as.
+ * first name of the list is what it is recorded as. HT_FN_NONE is the loader's: empty, called before and after each change of what is loaded.
  *
  * It will not find what nobody exports: a static program's functions, and those of an allocator that a library hides inside.
  */

@@ -10,40 +10,13 @@
  */
 #include "attach/exports.h"
 
-#include <elf.h>
 #include <string.h>
+
+#include "attach/headers.h"
 
 #define CHAIN_MOST 4096u
 #define NAME_MOST 64u
 #define DYNAMIC_MOST 256u
-#define HEADERS_MOST 64u
-
-static bool read_headers(const struct ht_process *p, const struct ht_region *first, struct ht_exports *e,
-			 uint64_t *dynamic)
-{
-	Elf64_Ehdr head;
-	Elf64_Phdr h;
-	bool based = false;
-
-	if (first->offset || !ht_process_read(p, first->start, &head, sizeof(head)) ||
-	    memcmp(head.e_ident, ELFMAG, SELFMAG) || head.e_ident[EI_CLASS] != ELFCLASS64 ||
-	    head.e_phentsize != sizeof(h) || head.e_phnum > HEADERS_MOST)
-		return false;
-	*dynamic = 0;
-	for (unsigned i = 0; i < head.e_phnum; i++) {
-		if (!ht_process_read(p, first->start + head.e_phoff + i * sizeof(h), &h, sizeof(h)))
-			return false;
-		if (h.p_type == PT_LOAD && !based) {
-			e->bias = first->start - (h.p_vaddr & ~4095ull);
-			based = true;
-		}
-		if (h.p_type == PT_LOAD)
-			e->end = e->bias + h.p_vaddr + h.p_memsz;
-		if (h.p_type == PT_DYNAMIC)
-			*dynamic = e->bias + h.p_vaddr;
-	}
-	return based && *dynamic;
-}
 
 /* glibc relocates these entries in place, musl does not, nor does anybody the vdso's. */
 static uint64_t address_of(const struct ht_exports *e, uint64_t entry)
@@ -54,11 +27,17 @@ static uint64_t address_of(const struct ht_exports *e, uint64_t entry)
 bool ht_exports_open(const struct ht_process *p, const struct ht_region *first, struct ht_exports *ret)
 {
 	struct ht_exports e = { .process = p };
+	struct ht_headers h;
 	uint64_t at;
 	Elf64_Dyn d;
 
-	if (!read_headers(p, first, &e, &at))
+	if (!ht_headers_read(p, first, &h) || !h.dynamic)
 		return false;
+	at = h.dynamic;
+	e.bias = h.bias;
+	for (unsigned i = 0; i < h.count; i++)
+		if (h.at[i].p_type == PT_LOAD)
+			e.end = h.bias + h.at[i].p_vaddr + h.at[i].p_memsz;
 	for (unsigned i = 0; i < DYNAMIC_MOST && ht_process_read(p, at, &d, sizeof(d)) && d.d_tag != DT_NULL;
 	     i++, at += sizeof(d)) {
 		if (d.d_tag == DT_SYMTAB)

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define LONG_JUMP 0xe9
+#define FUNCTIONS_AT 16u    /* where compilers have functions begin */
 #define LONG_CONDITION 0x80 /* behind 0x0f; the condition is the low four bits, as in the short form */
 
 struct instruction {
@@ -138,6 +139,13 @@ static bool ends(const struct instruction *i)
 	return i->is.meta.category == ZYDIS_CATEGORY_UNCOND_BR || i->is.meta.category == ZYDIS_CATEGORY_RET;
 }
 
+/* What lies between the end of a function, whose size is not known, and the next one: nobody comes there. */
+static bool is_padding(const struct ht_function_bytes *f, const struct instruction *i)
+{
+	return !f->whole && f->at % FUNCTIONS_AT == 0 &&
+	       (i->is.meta.category == ZYDIS_CATEGORY_NOP || i->is.meta.category == ZYDIS_CATEGORY_WIDENOP);
+}
+
 /* L2. What is no instruction is stepped over: the next one is found again soon. */
 static int check_ways_back(const struct ht_function_bytes *f, size_t taken, struct ht_err *err)
 {
@@ -165,14 +173,16 @@ int ht_relocate(const struct ht_function_bytes *f, uint64_t to, struct ht_reloca
 	int rc;
 
 	while (r.taken < HT_JUMP_BYTES) {
-		if (ended || r.taken >= f->bytes)
+		if (r.taken >= f->bytes)
 			return refuse(f, r.taken, "it is shorter than a jump", err);
 		if (!decode(f, r.taken, &i))
 			return refuse(f, r.taken, "it begins with what is no instruction", err);
+		if (ended && !is_padding(f, &i))
+			return refuse(f, r.taken, "it is shorter than a jump", err);
 		rc = move_one(f, &i, to, &r, err);
 		if (rc)
 			return rc;
-		ended = ends(&i);
+		ended = ended || ends(&i);
 	}
 	if (!ended && !ht_relocate_jump(r.code + r.bytes, to + r.bytes, f->at + r.taken))
 		return refuse(f, r.taken, "it is more than 2 GiB away", err);

@@ -15,7 +15,7 @@
  *   L1  whole instructions, at least the five bytes that the jump takes
  *   L2  nothing in the function leads to a place among those bytes but the first
  *   L3  what cannot be moved is refused, with the reason: a call (its return address would lie elsewhere), a system call, a function that is
- *       shorter than the jump
+ *       shorter than the jump and the padding behind it
  */
 #ifndef HT_RELOCATE_H
 #define HT_RELOCATE_H

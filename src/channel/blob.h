@@ -25,6 +25,9 @@
  *       goes on in next[] of the throwing one, with no frame of ours: it may throw
  *   B5  no system call, but: a wait under HT_POLICY_BLOCK, a clock other than the TSC, stacks (rt_sigprocmask), and a fork that came while
  *       a signal handler had interrupted the agent
+ *   B6  the empty function that the loader calls before and after each change (r_debug.r_brk) is an entry like others, but its hook returns
+ *       itself: next[] is not used. With the door ACTIVE it brings the table of modules up to date. Without it no module is in the table that
+ *       can be unloaded
  */
 #ifndef HT_BLOB_H
 #define HT_BLOB_H
@@ -45,7 +48,7 @@ struct ht_blob_head {
 	uint32_t room_at;           /* code ends here; on a page */
 	uint32_t data_at;           /* struct ht_blob: room_at + HT_BLOB_ROOM */
 	uint32_t end_at;            /* all of it: a page ends there too */
-	uint32_t hook[HT_FN_COUNT]; /* where the entry of each function jumps to; HT_FN_NONE has none */
+	uint32_t hook[HT_FN_COUNT]; /* where the entry of each function jumps to; of HT_FN_NONE: the loader's, see B6 */
 };
 
 /* What a hook looks at first. */
@@ -103,6 +106,7 @@ struct ht_blob {
 		[HT_FN_COUNT]; /* whose calls, made while next[] runs, are part of its call: the allocator's module;
 						    in a static program the allocator's functions only */
 	struct ht_gate gate;
+	uint64_t debug_at; /* the loader's r_debug; 0: there is none */
 	uint32_t patch_count;
 	uint32_t pad;
 	struct ht_blob_patch patch[HT_BLOB_PATCHES];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* self-blob.c -- puts the blob into itself, as attach/ does into others, calls its hooks, and confesses: self-blob SESSION BLOB [new|stacks|threads]
+/* self-blob.c -- puts the blob into itself, as attach/ does into others, calls its hooks, and confesses: self-blob SESSION BLOB [new|stacks|threads|plugs LIBRARY...]
  *
  * Used by: tests/e2e/blob.sh, under `heaptap record`. SESSION is what HEAPTAP_SESSION was: without it the loaded agent stays dormant, and the
  * channel is the blob's.
@@ -7,8 +7,10 @@
  * Nothing is patched: the hooks are called as functions, and what they call is the "allocator" below, whose code has a section of its own.
  * `new`: an operator new that would throw, too. `stacks`: instead, allocations from many places, and what the compiler's unwinder says of each.
  * `threads`: instead, more threads than the blob has places for, each where none was before.
+ * `plugs`: instead, allocations out of libraries that are loaded and unloaded one after the other, at one address; the same is told.
  * Before the door opens, and after it is closed, the same calls are made, and are not to be seen.
  */
+#include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
@@ -232,6 +234,10 @@ static int tell_module(struct dl_phdr_info *info, size_t size, void *unused)
 		m->loaded_ticks = __builtin_ia32_rdtsc();
 		snprintf(m->path, sizeof(m->path), "%s", *info->dlpi_name ? info->dlpi_name : "self-blob");
 		for (int k = 0; k < info->dlpi_phnum; k++)
+			if (info->dlpi_phdr[k].p_type == PT_DYNAMIC)
+				m->key = info->dlpi_addr +
+					 info->dlpi_phdr[k].p_vaddr; /* as the loader tells it from others */
+		for (int k = 0; k < info->dlpi_phnum; k++)
 			if (info->dlpi_phdr[k].p_type == PT_GNU_EH_FRAME)
 				m->unwind_at = info->dlpi_addr + info->dlpi_phdr[k].p_vaddr;
 		for (int k = 0; k < info->dlpi_phnum; k++) {
@@ -251,6 +257,15 @@ static int tell_module(struct dl_phdr_info *info, size_t size, void *unused)
 	return 0;
 }
 
+static const struct r_debug *loader(void)
+{
+	for (const ElfW(Dyn) *d = _DYNAMIC; d->d_tag != DT_NULL; d++)
+		if (d->d_tag == DT_DEBUG)
+			return (const struct r_debug *)d->d_un.d_ptr;
+	need(0, "the loader's list");
+	return NULL;
+}
+
 static void with_stacks(void)
 {
 	struct ht_gate *g = &blob->gate;
@@ -261,6 +276,22 @@ static void with_stacks(void)
 	g->stack_top = getauxval(AT_EXECFN);
 	backtrace(trails[0].pc, 1); /* loads what it needs */
 	dl_iterate_phdr(tell_module, NULL);
+	blob->debug_at = (uint64_t)loader();
+}
+
+/* The function that the loader calls for debuggers becomes a jump into the blob. */
+static void patch_loader(void)
+{
+	uint64_t at = _r_debug.r_brk,
+		 to = blob->head_at + ((const struct ht_blob_head *)blob->head_at)->hook[HT_FN_NONE];
+	int64_t distance = (int64_t)(to - at - HT_BLOB_PATCH_BYTES);
+	int32_t near = (int32_t)distance;
+
+	need(near == distance, "the blob within 2 GiB of the loader");
+	need(!mprotect((void *)page(at), 4096, PROT_READ | PROT_WRITE | PROT_EXEC), "mprotect of the loader");
+	*(uint8_t *)at = 0xe9;
+	memcpy((char *)at + 1, &near, sizeof(near));
+	need(!mprotect((void *)page(at), 4096, PROT_READ | PROT_EXEC), "mprotect of the loader");
 }
 
 static void serve(enum ht_function fn, void *next)
@@ -510,6 +541,40 @@ static void *ways(void *number)
 	return NULL;
 }
 
+static void print_trails(void)
+{
+	for (unsigned n = 0; n < asked; n++) {
+		printf("%u", STACK_SIZE + n);
+		for (int i = 1; i < trails[n].count; i++)
+			printf(" %p", trails[n].pc[i]);
+		puts("");
+	}
+}
+
+static void call_back(void *unused)
+{
+	(void)unused;
+	ask();
+}
+
+/* Each library calls back three times. */
+static void tell_plugs(char **library)
+{
+	int count = 0;
+
+	while (library[count])
+		count++;
+	for (unsigned round = 0; asked < STACKS; round++) {
+		void *plug = dlopen(library[round % count], RTLD_NOW | RTLD_LOCAL);
+		void (*work)(void (*)(void *), void *) = plug ? (__typeof__(work))dlsym(plug, "plug_work") : NULL;
+
+		need(work != NULL, "a library");
+		work(call_back, NULL);
+		need(!dlclose(plug), "dlclose");
+	}
+	print_trails();
+}
+
 static void tell_stacks(void)
 {
 	struct sigaction on = { .sa_handler = go_on, .sa_flags = SA_NODEFER };
@@ -521,12 +586,7 @@ static void tell_stacks(void)
 	ways((void *)1);
 	for (int i = 0; i < 3; i++)
 		pthread_join(id[i], NULL);
-	for (unsigned n = 0; n < STACKS; n++) {
-		printf("%u", STACK_SIZE + n);
-		for (int i = 1; i < trails[n].count; i++)
-			printf(" %p", trails[n].pc[i]);
-		puts("");
-	}
+	print_trails();
 }
 
 /* ---- places ------------------------------------------------------------------------------------------------ */
@@ -572,6 +632,13 @@ int main(int argc, char **argv)
 		with_stacks();
 		blob->door.state = HT_DOOR_ACTIVE;
 		tell_stacks();
+		return 0;
+	}
+	if (argc > 4 && !strcmp(argv[3], "plugs")) {
+		with_stacks();
+		patch_loader();
+		blob->door.state = HT_DOOR_ACTIVE;
+		tell_plugs(argv + 4);
 		return 0;
 	}
 	if (argc > 3 && !strcmp(argv[3], "threads")) {

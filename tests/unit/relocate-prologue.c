@@ -31,6 +31,9 @@ CODE(calls, "call pushes; ret");
 CODE(too_short, "xor %eax,%eax; ret; nop; nop; nop");
 CODE(loops_back, "mov %rdi,%rax; 1: dec %rdi; nop; nop; jne 1b; ret");
 CODE(counts_down, "jrcxz 1f; nop; nop; nop; 1: ret");
+CODE(empty, "ret; cs nopw 0(%rax,%rax,1)");
+CODE(empty_marked, "endbr64; ret; nopl 0(%rax)");
+CODE(two, "ret; mov %rdi,%rax; add $1,%rax; ret");
 CODE(traps, "syscall; ret; nop; nop");
 
 typedef long function(long);
@@ -115,6 +118,27 @@ static void test_what_cannot_be_moved(void **state)
 	refused(pushes, pushes + 3, "shorter than a jump");
 }
 
+/* A return, and padding: where the size is not known, and functions begin at 16 bytes. */
+static void test_empty(void **state)
+{
+	struct ht_function_bytes f = { empty, (size_t)(empty_end - empty), false, (uint64_t)empty };
+	struct ht_relocated r;
+	struct ht_err err;
+
+	(void)state;
+	expect_ok(ht_relocate(&f, (uint64_t)near_page, &r, &err), &err);
+	memcpy(near_page, r.code, r.bytes);
+	((function *)near_page)(1);
+	f.at += 1;
+	assert_int_equal(ht_relocate(&f, (uint64_t)near_page, &r, &err), HT_ETARGET);
+	f = (struct ht_function_bytes){ empty_marked, (size_t)(empty_marked_end - empty_marked), false,
+					(uint64_t)empty_marked };
+	expect_ok(ht_relocate(&f, (uint64_t)near_page, &r, &err), &err);
+	f = (struct ht_function_bytes){ two, (size_t)(two_end - two), false, (uint64_t)two };
+	assert_int_equal(ht_relocate(&f, (uint64_t)near_page, &r, &err), HT_ETARGET);
+	assert_non_null(strstr(err.text, "shorter than a jump"));
+}
+
 int main(void)
 {
 	uintptr_t here = (uintptr_t)pushes & ~4095ul;
@@ -122,6 +146,7 @@ int main(void)
 		cmocka_unit_test(test_they_do_the_same),
 		cmocka_unit_test(test_places_are_told),
 		cmocka_unit_test(test_what_cannot_be_moved),
+		cmocka_unit_test(test_empty),
 	};
 
 	for (uintptr_t at = here + (16 << 20); at < here + (1u << 30) && !near_page; at += 1 << 20) {

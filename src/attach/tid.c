@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tid.c -- compares the words behind each thread's thread pointer with its id
+ *
+ * Called by: whoever enters a process.
+ *
+ *   thread pointer ──► itself (the ABI says so) ... id ...        a distance stays in the race as long as no thread contradicts it
+ */
+#include "attach/tid.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define WORDS 1024u /* 4 KiB behind the thread pointer */
+
+static const uint32_t usual[] = { 0x2d0, 0x30 }; /* glibc since 2.3 or so; musl 1.2 */
+
+/* The innermost of the ids that the thread has in the namespaces it is in. */
+static uint32_t own_id(const struct ht_visit *v, pid_t tid)
+{
+	char ids[256];
+	const char *last;
+
+	if (!ht_process_status(v->process->pid, tid, "NSpid", ids, sizeof(ids)))
+		return 0;
+	last = strrchr(ids, '\t');
+	return (uint32_t)strtoul(last ? last + 1 : ids, NULL, 10);
+}
+
+/* The words that can be read; a thread's memory may end soon. */
+static bool read_words(const struct ht_process *p, uint64_t at, uint32_t words[WORDS])
+{
+	const struct ht_region *r = ht_process_at(p, at);
+	size_t n = r && r->end - at < WORDS * sizeof(*words) ? (size_t)(r->end - at) : WORDS * sizeof(*words);
+
+	memset(words, 0, WORDS * sizeof(*words));
+	return r && ht_process_read(p, at, words, n);
+}
+
+static bool look_at(const struct ht_visit *v, const struct ht_visited *t, bool right[WORDS])
+{
+	uint32_t words[WORDS], id = own_id(v, t->tid);
+	uint64_t self;
+
+	if (!id || !read_words(v->process, t->regs.fs_base, words))
+		return false;
+	memcpy(&self, words, sizeof(self));
+	for (size_t i = 0; i < WORDS; i++)
+		right[i] = right[i] && words[i] == id;
+	return self == t->regs.fs_base;
+}
+
+static int choose(const struct ht_visit *v, const bool right[WORDS], uint32_t *ret, struct ht_err *err)
+{
+	unsigned found = 0;
+
+	for (uint32_t i = 0; i < WORDS; i++) {
+		found += right[i];
+		if (right[i])
+			*ret = i * (uint32_t)sizeof(uint32_t);
+	}
+	for (size_t i = 0; found > 1 && i < sizeof(usual) / sizeof(*usual); i++)
+		if (right[usual[i] / sizeof(uint32_t)]) {
+			*ret = usual[i];
+			return 0;
+		}
+	if (found == 1)
+		return 0;
+	return ht_err_set(err, HT_ETARGET,
+			  found ? "process %d: several places could be where its C library keeps the ids of threads"
+				: "process %d: where its C library keeps the ids of threads was not found",
+			  (int)v->process->pid);
+}
+
+int ht_tid_offset(const struct ht_visit *v, uint32_t *ret, struct ht_err *err)
+{
+	bool right[WORDS];
+	unsigned held = 0;
+
+	memset(right, true, sizeof(right));
+	for (size_t i = 0; i < v->threads; i++) {
+		if (v->thread[i].state != HT_VISIT_HELD)
+			continue;
+		held++;
+		if (!look_at(v, &v->thread[i], right))
+			return ht_err_set(err, HT_ETARGET,
+					  "thread %d of process %d has no thread pointer that leads to itself",
+					  (int)v->thread[i].tid, (int)v->process->pid);
+	}
+	return held ? choose(v, right, ret, err)
+		    : ht_err_set(err, HT_ETARGET, "no thread of process %d could be stopped", (int)v->process->pid);
+}

@@ -1,0 +1,50 @@
+#!/bin/bash
+# outside.sh -- what is found out about a process from outside is what the process says itself: its modules, its threads, where their ids are kept
+#
+# With one thread and many, with libraries that were loaded later; static; of musl. Build-ids are compared with readelf's.
+. "$(dirname "$0")/lib.sh"
+need readelf
+
+"$HEAPTAP" doctor $$ >/dev/null 2>&1 || skip "processes may not be entered here"
+
+agrees() { # agrees WHAT COMMAND...: what it says of itself is what is seen
+	local what=$1 pid line file id
+	shift
+	coproc "$@"
+	pid=$COPROC_PID
+	exec 5<&"${COPROC[0]}" 6>&"${COPROC[1]}"
+	eval "exec ${COPROC[0]}<&- ${COPROC[1]}>&-"
+	: >says
+	while read -r -u 5 line && [ "$line" != ready ]; do echo "$line" >>says; done
+	"$O/e2e/outside" "$pid" >seen || fail "$what: $(tail -n 3 seen)"
+	! grep FAILED seen || fail "$what: $(cat seen)"
+	diff <(grep -E '^(module|thread) ' says | sort) <(grep -E '^(module|thread) ' seen | sort) || fail "$what: what it says of itself (<) is not what is seen (>)"
+	sed -n 's/^distance //p' seen >&6
+	read -r -u 5 line
+	[ "$line" = "right $1" ] || [ "$line" = "right $2" ] || fail "$what: $line of the threads have their id at $(sed -n 's/^distance //p' seen)"
+	exec 5<&- 6>&-
+	wait "$pid"
+	while read -r _ _ id file; do
+		[ -e "$file" ] || continue
+		[ "$(readelf -n "$file" 2>/dev/null | sed -n 's/^ *Build ID: //p')" = "$id" ] || fail "$what: $file has another build-id than $id"
+	done < <(grep '^file .* /' seen)
+	grep -q '^same yes$' seen || fail "$what: it has other modules now"
+	echo "$what: $(grep -c '^module' seen) modules, $(grep -c '^thread' seen) threads, $(tail -n 3 seen | tr '\n' ' ')"
+}
+
+modules=$TARGETS/modules
+agrees 'one thread' "$modules" 1
+grep -q '^loader yes$' seen || fail "the function that the loader calls was not found"
+agrees 'many threads' "$modules" 40 "$TARGETS/libplug.so" libz.so.1
+gcc -static -O1 -pthread -D_GNU_SOURCE -w -o static "$TOP/tests/targets/modules.c" 2>/dev/null || fail "no static program"
+agrees 'static' ./static 5
+gcc -static-pie -O1 -pthread -D_GNU_SOURCE -w -o static-pie "$TOP/tests/targets/modules.c" 2>/dev/null || fail "no static-pie program"
+agrees 'static-pie' ./static-pie 5
+if command -v musl-gcc >/dev/null; then
+	musl-gcc -O1 -pthread -D_GNU_SOURCE -w -o musl "$TOP/tests/targets/modules.c" || fail "no program of musl"
+	agrees 'musl' ./musl 5
+	musl-gcc -static -O1 -pthread -D_GNU_SOURCE -w -o musl-static "$TOP/tests/targets/modules.c" || fail "no static program of musl"
+	agrees 'musl, static' ./musl-static 5
+else
+	echo "musl-gcc is not installed: its programs were not looked at"
+fi
