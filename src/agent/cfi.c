@@ -3,7 +3,7 @@
  *
  * Called by: rows.c on a miss; walk.c for frames that take all registers.
  *
- *   .eh_frame_hdr: sorted table ──► FDE ──► its CIE: factors, initial rules ──► the FDE's program, until its location passes the address
+ *   .eh_frame_hdr, or one that was made: sorted table ──► FDE ──► its CIE: factors, initial rules ──► the FDE's program, until its location passes the address
  *
  * The layout is that of the x86-64 psABI and DWARF 4, section 6.4, as compilers and hand-written assembly use it in .eh_frame.
  *
@@ -63,31 +63,61 @@ static uint64_t encoded(struct ht_bytes *b, unsigned encoding, uint64_t base)
 
 /* ---- finding the FDE --------------------------------------------------------------------------------------- */
 
-/* The FDE of the last entry that begins at or before the address; 0: none. Only the layout that every linker writes is known. */
+/* The linker's entries are distances from the table, of four bytes; in a table that was made (attach/frames.c), addresses. */
+struct table {
+	uint64_t at, base;
+	bool made;
+};
+
+static uint64_t in_table(const struct table *t, uint64_t entry, unsigned which)
+{
+	if (t->made)
+		return ((const uint64_t(*)[2])t->at)[entry][which];
+	return t->base + (uint64_t)(int64_t)((const int32_t(*)[2])t->at)[entry][which];
+}
+
+static bool open_table(const struct ht_code *code, struct table *t, uint64_t *count)
+{
+	const struct ht_channel *ch = ht_gate.channel;
+	struct ht_bytes b = { code->unwind_at, code->unwind_to, false };
+	uint64_t version, at_encoding, count_encoding, encoding;
+
+	t->made = code->unwind_at & HT_MODULE_TABLE;
+	if (t->made) {
+		b.at = (uint64_t)ch + (code->unwind_at & ~HT_MODULE_TABLE);
+		b.end = (uint64_t)ch + ch->table_at + ch->table_bytes;
+	}
+	t->base = b.at;
+	version = ht_bytes_fixed(&b, 1);
+	at_encoding = ht_bytes_fixed(&b, 1);
+	count_encoding = ht_bytes_fixed(&b, 1);
+	encoding = ht_bytes_fixed(&b, 1);
+	encoded(&b, (unsigned)at_encoding, t->base);
+	*count = encoded(&b, (unsigned)count_encoding, t->base);
+	t->at = b.at;
+	return !b.bad && version == 1 && encoding == (t->made ? 0x04 : 0x3b) &&
+	       *count <= (b.end - b.at) / (t->made ? 16 : 8);
+}
+
+/* The FDE of the last entry that begins at or before the address; 0: none. Only the layout that every linker writes is known, and ours. */
 static uint64_t find_fde(const struct ht_code *code, uint64_t address)
 {
-	struct ht_bytes b = { code->unwind_at, code->unwind_to, false };
-	uint64_t version = ht_bytes_fixed(&b, 1), at_encoding = ht_bytes_fixed(&b, 1),
-		 count_encoding = ht_bytes_fixed(&b, 1), table_encoding = ht_bytes_fixed(&b, 1);
+	struct table t;
 	uint64_t low = 0, count;
-	const int32_t(*table)[2];
 
-	encoded(&b, (unsigned)at_encoding, code->unwind_at);
-	count = encoded(&b, (unsigned)count_encoding, code->unwind_at);
-	if (b.bad || version != 1 || table_encoding != 0x3b || count > (b.end - b.at) / 8)
+	if (!open_table(code, &t, &count))
 		return 0;
-	table = (const int32_t(*)[2])b.at;
 	while (count) {
 		uint64_t half = count / 2;
 
-		if (code->unwind_at + (uint64_t)(int64_t)table[low + half][0] <= address) {
+		if (in_table(&t, low + half, 0) <= address) {
 			low += half + 1;
 			count -= half + 1;
 		} else {
 			count = half;
 		}
 	}
-	return low ? code->unwind_at + (uint64_t)(int64_t)table[low - 1][1] : 0;
+	return low ? in_table(&t, low - 1, 1) : 0;
 }
 
 /* The content of the CIE or FDE at `at`: the bytes behind its length. */

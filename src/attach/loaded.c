@@ -4,7 +4,7 @@
  * Called by: whoever enters a process.
  *
  *   mappings ──► ELF header at the beginning of a file ──► segments that are mapped executable ──► entry
- *                      ├──► .eh_frame_hdr, and the segment that it and .eh_frame lie in
+ *                      ├──► .eh_frame_hdr, and the segment that it and .eh_frame lie in; a program without: frames.c
  *                      └──► notes: build-id
  *
  * A file that somebody maps to read it has such a beginning too, but no executable mapping.
@@ -50,18 +50,6 @@ static struct start read_start(pid_t pid)
 
 /* ---- one module -------------------------------------------------------------------------------------------- */
 
-static bool is_readable(const struct ht_process *p, uint64_t from, uint64_t to)
-{
-	while (from < to) {
-		const struct ht_region *r = ht_process_at(p, from);
-
-		if (!r || !r->readable)
-			return false;
-		from = r->end;
-	}
-	return true;
-}
-
 static void find_unwind(const struct ht_process *p, const struct ht_headers *h, struct ht_module *m)
 {
 	uint64_t at = 0;
@@ -73,7 +61,7 @@ static void find_unwind(const struct ht_process *p, const struct ht_headers *h, 
 		uint64_t from = h->bias + h->at[i].p_vaddr, to = from + h->at[i].p_filesz;
 
 		if (h->at[i].p_type != PT_LOAD || !(h->at[i].p_flags & PF_R) || at < from || at >= to ||
-		    !is_readable(p, from, to))
+		    !ht_process_is_readable(p, from, to))
 			continue;
 		m->unwind_at = at;
 		m->unwind_from = from;
@@ -165,21 +153,38 @@ static bool can_be_unloaded(const struct ht_region *first, const struct ht_heade
 	return first->inode && first->start != s->loader;
 }
 
+/* Only the program can be without: it is linked statically. Where in the channel the table comes to lie is known later. */
+static int make_unwind(struct ht_loaded *l, const struct ht_process *p, const struct ht_headers *h, struct ht_module *m,
+		       struct ht_err *err)
+{
+	int rc = ht_frames_find(p, h, &l->frames, err);
+
+	if (rc || !l->frames.count)
+		return rc;
+	m->unwind_at = HT_MODULE_TABLE;
+	m->unwind_from = l->frames.from;
+	m->unwind_to = l->frames.to;
+	return 0;
+}
+
 static int add_module(struct ht_loaded *l, const struct ht_process *p, const struct ht_region *first,
 		      const struct start *s, struct ht_err *err)
 {
 	struct ht_module m = { .generation = FIRST_GENERATION };
 	struct ht_headers h;
-	bool goes;
+	bool goes, program;
 	int rc = 0;
 
 	if (!ht_headers_read(p, first, &h))
 		return 0;
 	goes = can_be_unloaded(first, &h, s);
+	program = !goes && first->inode && first->start != s->loader;
 	m.key = h.dynamic ? h.dynamic : first->start; /* as agent/loader.c has it */
 	find_unwind(p, &h, &m);
 	find_build_id(p, &h, &m);
-	name_module(p, first, !goes && first->inode && first->start != s->loader, &m);
+	name_module(p, first, program, &m);
+	if (program && !m.unwind_at)
+		rc = make_unwind(l, p, &h, &m, err);
 	for (unsigned i = 0; !rc && i < h.count; i++) {
 		const Elf64_Phdr *e = &h.at[i];
 
@@ -225,6 +230,7 @@ int ht_loaded_find(struct ht_process *p, struct ht_loaded *ret, struct ht_err *e
 void ht_loaded_fini(struct ht_loaded *l)
 {
 	free(l->module);
+	ht_frames_fini(&l->frames);
 	*l = (struct ht_loaded){ 0 };
 }
 
@@ -239,9 +245,14 @@ size_t ht_loaded_tell(const struct ht_loaded *l, struct ht_channel *channel, uin
 	struct ht_module *table = (struct ht_module *)((char *)channel + channel->modules_at);
 	/* relaxed, here and below: nobody else has the channel yet */
 	uint32_t room = atomic_load_explicit(&channel->module_limit, memory_order_relaxed), n = 0;
+	uint64_t unwind_at = 0;
 
+	if (ht_frames_write(&l->frames, (char *)channel + channel->table_at, channel->table_bytes))
+		unwind_at = HT_MODULE_TABLE | channel->table_at;
 	for (; n < l->modules && n < room; n++) {
 		table[n] = l->module[n];
+		if (table[n].unwind_at == HT_MODULE_TABLE)
+			table[n].unwind_at = unwind_at;
 		table[n].image = image;
 		table[n].loaded_ticks = ticks;
 		atomic_store_explicit(&table[n].next, n, memory_order_relaxed); /* the one before, + 1 */

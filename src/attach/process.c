@@ -86,6 +86,18 @@ const struct ht_region *ht_process_at(const struct ht_process *p, uint64_t addre
 	return NULL;
 }
 
+bool ht_process_is_readable(const struct ht_process *p, uint64_t from, uint64_t to)
+{
+	while (from < to) {
+		const struct ht_region *r = ht_process_at(p, from);
+
+		if (!r || !r->readable)
+			return false;
+		from = r->end;
+	}
+	return true;
+}
+
 bool ht_process_read(const struct ht_process *p, uint64_t at, void *to, size_t n)
 {
 	return pread(p->mem, to, n, (off_t)at) == (ssize_t)n;

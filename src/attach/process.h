@@ -35,6 +35,7 @@ void ht_process_close(struct ht_process *p);
 /* Reads /proc/PID/maps anew. */
 int ht_process_look(struct ht_process *p, struct ht_err *err);
 const struct ht_region *ht_process_at(const struct ht_process *p, uint64_t address); /* NULL: nothing is mapped there */
+bool ht_process_is_readable(const struct ht_process *p, uint64_t from, uint64_t to); /* all of it */
 
 /* All or nothing. Writing goes through page protections, into a private copy of a file's page. */
 bool ht_process_read(const struct ht_process *p, uint64_t at, void *to, size_t n);

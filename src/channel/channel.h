@@ -4,15 +4,16 @@
  * Made by: collect/session.c, as a memfd.   Mapped by: agent/session.c, which keeps no descriptor.
  * docs/channel.md tells the whole protocol; it and this file change together.
  *
- *   +--------+--------+-------+-----------+---------+-------+------------+---------------------+
- *   | header | images | slots | seg_next  | modules | nodes | node index | segments of 16 KiB  |
- *   +--------+--------+-------+-----------+---------+-------+------------+---------------------+
+ *   +--------+--------+-------+-----------+---------+-------+------------+---------------------+-------+
+ *   | header | images | slots | seg_next  | modules | nodes | node index | segments of 16 KiB  | table |
+ *   +--------+--------+-------+-----------+---------+-------+------------+---------------------+-------+
  *
  *   seg_next   for each segment the one that follows it, + 1, in a ring and in the free stack alike; 0: none
  *   slot       one per living thread: counters, and the head of its ring
  *   ring       the chain of segments a slot is writing; segment -> seg_next[segment] -> ...
  *   cell       16 bytes in a segment; an event is one cell, preceded by escape cells for what does not fit
  *   module     executable memory of a loaded file, with its unwind information: what gives a pc its meaning
+ *   table      of the unwind information of a program that was linked without one; whoever enters the process makes it
  *   node       one frame of the context tree: (parent, pc, kind, generation); a context is a node's number
  *
  * Always true:
@@ -252,6 +253,8 @@ struct ht_node {
  * or GONE, module_changes moves. The modules of an image form a list from its newest on, which one thread of it changes at a time. */
 enum ht_module_state { HT_MODULE_FREE = 0, HT_MODULE_TAKING = 1, HT_MODULE_LIVE = 2, HT_MODULE_GONE = 3 };
 
+#define HT_MODULE_TABLE (1ull << 63) /* of unwind_at */
+
 struct ht_module {
 	_Atomic uint32_t state; /* as HT_SLOT_STATE; pairs with collect/modules.c and agent/modules.c */
 	_Atomic uint32_t next;  /* the next older one of the image, + 1 */
@@ -259,8 +262,10 @@ struct ht_module {
 	uint32_t generation; /* contexts of this generation with a pc in the range are this module's; from 1 */
 	uint64_t start, end; /* executable */
 	uint64_t offset;     /* of start in the file */
-	uint64_t unwind_at;  /* .eh_frame_hdr; 0: none */
-	uint64_t unwind_from, unwind_to; /* the readable memory it and .eh_frame lie in */
+	uint64_t
+		unwind_at; /* .eh_frame_hdr; with HT_MODULE_TABLE: a distance into the channel, where such a one was made; 0: none */
+	uint64_t unwind_from,
+		unwind_to; /* the readable memory it and .eh_frame lie in; of one that was made: .eh_frame */
 	uint64_t loaded_ticks, unloaded_ticks;
 	uint64_t
 		key; /* LIVE: the target's own, how the loader tells it from others; GONE: the generation of its unloading */
@@ -359,8 +364,8 @@ struct ht_channel {
 	uint32_t node_capacity;
 	uint32_t node_index_mask; /* entries - 1 */
 	uint32_t module_count;
-	uint32_t pad;
-	uint64_t images_at, slots_at, seg_next_at, modules_at, nodes_at, node_index_at, segments_at;
+	uint32_t table_bytes;
+	uint64_t images_at, slots_at, seg_next_at, modules_at, nodes_at, node_index_at, segments_at, table_at;
 	char pid_namespace
 		[HT_NAMESPACE_BYTES]; /* the collector's, as /proc/self/ns/pid names it: pids mean the same to both */
 

@@ -29,6 +29,7 @@
 #define PAGE 4096u
 #define SEGMENTS_MAX 16384u  /* 256 MiB */
 #define INDEX_MAX (1u << 21) /* room for 1.5 M nodes */
+#define TABLE_MAX (4u << 20) /* 262 thousand functions */
 #define MEMO_SHARE 4         /* of the segments, at most one in so many remembers stacks */
 #define HALVINGS_MAX 8
 
@@ -49,6 +50,7 @@ static struct ht_channel lay_out(unsigned halvings)
 		.node_capacity = index / 4 * 3,
 		.node_index_mask = index - 1,
 		.module_count = HT_MODULE_COUNT >> halvings,
+		.table_bytes = TABLE_MAX >> halvings,
 	};
 
 	c.images_at = align_page(sizeof(struct ht_channel));
@@ -58,7 +60,8 @@ static struct ht_channel lay_out(unsigned halvings)
 	c.nodes_at = align_page(c.modules_at + sizeof(struct ht_module) * c.module_count);
 	c.node_index_at = align_page(c.nodes_at + sizeof(struct ht_node) * c.node_capacity);
 	c.segments_at = align_page(c.node_index_at + sizeof(uint32_t) * index);
-	c.bytes = c.segments_at + (uint64_t)HT_SEGMENT_BYTES * c.segment_count;
+	c.table_at = c.segments_at + (uint64_t)HT_SEGMENT_BYTES * c.segment_count;
+	c.bytes = c.table_at + c.table_bytes;
 	return c;
 }
 

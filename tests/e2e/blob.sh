@@ -46,6 +46,7 @@ stacks_agree() { # stacks_agree FILE MODE [ARGUMENT...]: what the compiler's unw
 }
 
 stacks_agree stacks.htap stacks
+stacks_agree made.htap made
 for n in 1 2 3 4; do
 	gcc -O2 -g -shared -fPIC -DNUMBER=$n -o plug$n.so "$TOP/tests/targets/libplug.c" || fail "libplug.c"
 done

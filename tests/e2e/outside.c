@@ -4,6 +4,7 @@
  * Used by: outside.sh. Linked with everything but main, so that the real finders are what is asked. The process is visited once, and nothing in it changed.
  *
  * Prints:   module START END UNWIND      file OFFSET BUILD-ID PATH      for each module, out of the channel's table
+ *           function ADDRESS             for each that the table which was made for it has, in its order
  *           thread ID THREAD-POINTER     for each thread that was held; then   distance N,   loader yes|no,   same yes|no
  */
 #include <inttypes.h>
@@ -16,6 +17,7 @@
 
 #define VISIT_NS 20000000000u
 #define ROOM 4096u
+#define TABLE_WORDS (1u << 18)
 
 struct seen {
 	const struct ht_loaded *loaded;
@@ -26,6 +28,7 @@ struct seen {
 static struct {
 	struct ht_channel head;
 	struct ht_module table[ROOM];
+	uint64_t frames[TABLE_WORDS];
 } channel;
 
 static int look(struct ht_visit *v, void *with, struct ht_err *err)
@@ -40,18 +43,29 @@ static int look(struct ht_visit *v, void *with, struct ht_err *err)
 	return ht_tid_offset(v, &s->distance, err);
 }
 
+static void print_made(const struct ht_module *m)
+{
+	if ((m->unwind_at & ~HT_MODULE_TABLE) != channel.head.table_at || m->unwind_from >= m->unwind_to)
+		printf("FAILED: a table that is nowhere\n");
+	for (uint64_t i = 0; i < channel.frames[1]; i++)
+		printf("function %" PRIx64 "\n", channel.frames[2 + 2 * i]);
+}
+
 static void print_modules(const struct ht_gate *gate)
 {
 	for (uint32_t n = gate->modules; n; n = channel.table[n - 1].next) {
 		const struct ht_module *m = &channel.table[n - 1];
 
-		printf("module %" PRIx64 " %" PRIx64 " %" PRIx64 "\nfile %" PRIx64 " ", m->start, m->end, m->unwind_at,
-		       m->offset);
+		if (m->unwind_at & HT_MODULE_TABLE)
+			print_made(m);
+		printf("module %" PRIx64 " %" PRIx64 " %" PRIx64 "\nfile %" PRIx64 " ", m->start, m->end,
+		       m->unwind_at & HT_MODULE_TABLE ? 0 : m->unwind_at, m->offset);
 		for (unsigned i = 0; i < m->build_id_len; i++)
 			printf("%02x", m->build_id[i]);
 		printf(" %s\n", m->path);
 		if (m->image != 7 || HT_SLOT_STATE(m->state) != HT_MODULE_LIVE ||
-		    (m->unwind_at && (m->unwind_at < m->unwind_from || m->unwind_at >= m->unwind_to)))
+		    (m->unwind_at && !(m->unwind_at & HT_MODULE_TABLE) &&
+		     (m->unwind_at < m->unwind_from || m->unwind_at >= m->unwind_to)))
 			printf("FAILED: an entry that makes no sense\n");
 	}
 }
@@ -68,6 +82,8 @@ int main(int argc, char **argv)
 
 	channel.head.modules_at = offsetof(__typeof__(channel), table);
 	channel.head.module_limit = ROOM;
+	channel.head.table_at = offsetof(__typeof__(channel), frames);
+	channel.head.table_bytes = sizeof(channel.frames);
 	if (argc < 2 || ht_process_open((pid_t)atoi(argv[1]), &p, &err) || ht_loaded_find(&p, &loaded, &err) ||
 	    ht_visit_run(&p, VISIT_NS, look, &s, sizeof(s), &err)) {
 		printf("FAILED: %s\n", argc < 2 ? "no process" : err.text);

@@ -1,7 +1,8 @@
 #!/bin/bash
 # outside.sh -- what is found out about a process from outside is what the process says itself: its modules, its threads, where their ids are kept
 #
-# With one thread and many, with libraries that were loaded later; static; of musl. Build-ids are compared with readelf's.
+# With one thread and many, with libraries that were loaded later; static; of musl. Build-ids, and the table of unwind information that is made
+# for programs without one, are compared with readelf's.
 . "$(dirname "$0")/lib.sh"
 need readelf
 
@@ -32,12 +33,22 @@ agrees() { # agrees WHAT COMMAND...: what it says of itself is what is seen
 	echo "$what: $(grep -c '^module' seen) modules, $(grep -c '^thread' seen) threads, $(tail -n 3 seen | tr '\n' ' ')"
 }
 
+has_table() { # has_table FILE: of the file's functions, by their addresses, as readelf finds them in it; for one that lies where it was linked to be
+	readelf --debug-dump=frames "$1" 2>/dev/null | sed "/Contents of the .debug_frame/,\$d" | sed -nE 's/.* FDE .* pc=0*([0-9a-f]+)\.\..*/\1/p' | sort >functions
+	[ -s functions ] || fail "$1: readelf finds no functions"
+	diff functions <(sed -n 's/^function //p' seen | sort) || fail "$1: the functions in its .eh_frame (<) are not those in the table (>)"
+	sed -n 's/^function //p' seen >in_order
+	sort -c <(awk '{ printf "%16s\n", $1 }' in_order) || fail "$1: the table is not in order"
+	echo "$1: $(wc -l <in_order) functions in the table that was made"
+}
+
 modules=$TARGETS/modules
 agrees 'one thread' "$modules" 1
 grep -q '^loader yes$' seen || fail "the function that the loader calls was not found"
 agrees 'many threads' "$modules" 40 "$TARGETS/libplug.so" libz.so.1
 gcc -static -O1 -pthread -D_GNU_SOURCE -w -o static "$TOP/tests/targets/modules.c" 2>/dev/null || fail "no static program"
 agrees 'static' ./static 5
+has_table ./static
 gcc -static-pie -O1 -pthread -D_GNU_SOURCE -w -o static-pie "$TOP/tests/targets/modules.c" 2>/dev/null || fail "no static-pie program"
 agrees 'static-pie' ./static-pie 5
 if command -v musl-gcc >/dev/null; then
@@ -45,6 +56,7 @@ if command -v musl-gcc >/dev/null; then
 	agrees 'musl' ./musl 5
 	musl-gcc -static -O1 -pthread -D_GNU_SOURCE -w -o musl-static "$TOP/tests/targets/modules.c" || fail "no static program of musl"
 	agrees 'musl, static' ./musl-static 5
+	has_table ./musl-static
 else
 	echo "musl-gcc is not installed: its programs were not looked at"
 fi

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* self-blob.c -- puts the blob into itself, as attach/ does into others, calls its hooks, and confesses: self-blob SESSION BLOB [new|stacks|threads|plugs LIBRARY...]
+/* self-blob.c -- puts the blob into itself, as attach/ does into others, calls its hooks, and confesses: self-blob SESSION BLOB [new|stacks|made|threads|plugs LIBRARY...]
  *
  * Used by: tests/e2e/blob.sh, under `heaptap record`. SESSION is what HEAPTAP_SESSION was: without it the loaded agent stays dormant, and the
  * channel is the blob's.
@@ -7,6 +7,7 @@
  * Nothing is patched: the hooks are called as functions, and what they call is the "allocator" below, whose code has a section of its own.
  * `new`: an operator new that would throw, too. `stacks`: instead, allocations from many places, and what the compiler's unwinder says of each.
  * `threads`: instead, more threads than the blob has places for, each where none was before.
+ * `made`: as `stacks`, but the program's table of unwind information is one of the kind that is made for those that have none.
  * `plugs`: instead, allocations out of libraries that are loaded and unloaded one after the other, at one address; the same is told.
  * Before the door opens, and after it is closed, the same calls are made, and are not to be seen.
  */
@@ -255,6 +256,26 @@ static int tell_module(struct dl_phdr_info *info, size_t size, void *unused)
 		ch->module_changes++;
 	}
 	return 0;
+}
+
+/* The linker's table anew, as attach/frames.h has it, in the channel. */
+static void make_table(void)
+{
+	struct ht_channel *ch = blob->gate.channel;
+	struct ht_module *m = (struct ht_module *)((char *)ch + ch->modules_at);
+	uint64_t *made = (uint64_t *)((char *)ch + ch->table_at);
+	const int32_t *linked;
+
+	while (!m->unwind_at || strcmp(m->path, "self-blob") != 0)
+		m++;
+	linked = (const int32_t *)m->unwind_at;
+	need((uint32_t)linked[0] == 0x3b031b01 && 16 * (uint64_t)linked[2] + 16 <= ch->table_bytes,
+	     "its .eh_frame_hdr");
+	made[0] = 0x04040301;
+	made[1] = (uint64_t)linked[2];
+	for (int32_t i = 0; i < 2 * linked[2]; i++)
+		made[2 + i] = m->unwind_at + (uint64_t)(int64_t)linked[3 + i];
+	m->unwind_at = HT_MODULE_TABLE | ch->table_at;
 }
 
 static const struct r_debug *loader(void)
@@ -630,6 +651,13 @@ int main(int argc, char **argv)
 	enter(argv[1], argv[2]);
 	if (argc > 3 && !strcmp(argv[3], "stacks")) {
 		with_stacks();
+		blob->door.state = HT_DOOR_ACTIVE;
+		tell_stacks();
+		return 0;
+	}
+	if (argc > 3 && !strcmp(argv[3], "made")) {
+		with_stacks();
+		make_table();
 		blob->door.state = HT_DOOR_ACTIVE;
 		tell_stacks();
 		return 0;
