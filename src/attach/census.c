@@ -138,8 +138,12 @@ static int read_waiting(struct taking *t, const struct ht_census_thread *thread,
 
 	if (!fs)
 		return ht_err_set(err, HT_ESYSTEM, "out of memory");
-	for (size_t i = 0; i < threads; i++)
+	for (size_t i = 0; i < threads; i++) {
+		if (!thread[i].fs)
+			miss(t, HT_CENSUS_PARTIAL,
+			     "where a thread that is asleep keeps its cache of freed blocks is not known");
 		fs[i] = thread[i].fs;
+	}
 	rc = ht_waiting_add_caches(&t->waiting, &t->peek, fs, threads, err);
 	free(fs);
 	for (size_t i = 0; !rc && i < t->arenas; i++)

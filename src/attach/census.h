@@ -29,7 +29,8 @@ enum ht_census_verdict {
 };
 
 struct ht_census_thread {
-	uint64_t pc, sp, fs;
+	uint64_t pc, sp;
+	uint64_t fs;  /* 0: not known */
 	int64_t call; /* the system call it is in; negative: none */
 };
 

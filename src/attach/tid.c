@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attach/threads.h"
+
 #define WORDS 1024u /* 4 KiB behind the thread pointer */
 
 static const uint32_t usual[] = { 0x2d0, 0x30 }; /* glibc since 2.3 or so; musl 1.2 */
@@ -36,17 +38,17 @@ static bool read_words(const struct ht_process *p, uint64_t at, uint32_t words[W
 	return r && ht_process_read(p, at, words, n);
 }
 
-static bool look_at(const struct ht_visit *v, const struct ht_visited *t, bool right[WORDS])
+static bool look_at(const struct ht_visit *v, const struct ht_visited *t, uint64_t at, bool right[WORDS])
 {
 	uint32_t words[WORDS], id = own_id(v, t->tid);
 	uint64_t self;
 
-	if (!id || !read_words(v->process, t->regs.fs_base, words))
+	if (!id || !read_words(v->process, at, words))
 		return false;
 	memcpy(&self, words, sizeof(self));
 	for (size_t i = 0; i < WORDS; i++)
 		right[i] = right[i] && words[i] == id;
-	return self == t->regs.fs_base;
+	return self == at;
 }
 
 static int choose(const struct ht_visit *v, const bool right[WORDS], uint32_t *ret, struct ht_err *err)
@@ -78,13 +80,16 @@ int ht_tid_offset(const struct ht_visit *v, uint32_t *ret, struct ht_err *err)
 
 	memset(right, true, sizeof(right));
 	for (size_t i = 0; i < v->threads; i++) {
-		if (v->thread[i].state != HT_VISIT_HELD)
+		const struct ht_visited *t = &v->thread[i];
+		uint64_t at = t->state == HT_VISIT_GONE ? 0 : ht_threads_pointer(v, t);
+
+		if (!at && t->state != HT_VISIT_HELD)
 			continue;
 		held++;
-		if (!look_at(v, &v->thread[i], right))
+		if (!look_at(v, t, at, right))
 			return ht_err_set(err, HT_ETARGET,
 					  "thread %d of process %d has no thread pointer that leads to itself",
-					  (int)v->thread[i].tid, (int)v->process->pid);
+					  (int)t->tid, (int)v->process->pid);
 	}
 	return held ? choose(v, right, ret, err)
 		    : ht_err_set(err, HT_ETARGET, "no thread of process %d could be stopped", (int)v->process->pid);

@@ -6,7 +6,7 @@
  * The blob tells threads apart by it (channel/blob.h: tid_offset). It is looked for, not known: every libc has its own, in each version. Where glibc and
  * musl had it last is tried first.
  *
- * Always true: the word at the distance is the id, as the process itself sees it, of every thread that is held, and no other distance is as good;
+ * Always true: the word at the distance is the id, as the process itself sees it, of every thread whose thread pointer can be known (threads.h), and no other distance is as good;
  * else it is refused.
  */
 #ifndef HT_TID_H

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* census.c -- stops a process, takes the census of its heap, and lets it go: census PID [TIMES]
+/* census.c -- stops a process, takes the census of its heap, and lets it go: census PID [TIMES|visit]
+ *
+ * With `visit`, all stand still as they do when the process is entered: threads that sleep with a time limit are left asleep, and the census is taken by
+ * the visitor, kept in memory, and loaded here.
  *
  * Used by: census.sh and its kin. Linked with everything but main, so that the real census is what is asked.
  *
@@ -11,12 +14,15 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <time.h>
 
 #include "attach/census.h"
+#include "attach/threads.h"
 
 #define THREADS_MOST 1024
 #define LIMIT_NS 20000000000u
@@ -111,6 +117,38 @@ static void print(const struct ht_census *c, uint64_t ns)
 		printf("block %#" PRIx64 " %" PRIu64 " %u\n", b.address, b.bytes, b.arena);
 }
 
+struct taking {
+	struct ht_census *census;
+	int fd, asleep;
+	uint64_t ns;
+};
+
+static int take_in_visit(struct ht_visit *v, void *with, struct ht_err *err)
+{
+	struct taking *t = with;
+
+	for (size_t i = 0; i < v->threads; i++)
+		t->asleep += v->thread[i].state == HT_VISIT_PARKED;
+	return ht_threads_take_census(v, t->census, t->fd, &t->ns, err);
+}
+
+static int visit(struct ht_process *p, struct ht_census *c, struct ht_err *err)
+{
+	struct taking t = { .census = c, .fd = memfd_create("census", MFD_CLOEXEC) };
+	int rc = ht_visit_run(p, LIMIT_NS, take_in_visit, &t, sizeof(t), err);
+
+	if (!rc)
+		rc = ht_census_load(c, t.fd, err);
+	if (rc) {
+		printf("refused %s\n", err->text);
+		return 1;
+	}
+	print(c, t.ns);
+	printf("asleep %d\n", t.asleep);
+	ht_census_fini(c);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct ht_process p;
@@ -123,6 +161,8 @@ int main(int argc, char **argv)
 		printf("refused %s\n", argc < 2 ? "PID?" : err.text);
 		return 1;
 	}
+	if (argc > 2 && !strcmp(argv[2], "visit"))
+		return visit(&p, &c, &err);
 	for (int i = 0; i < times; i++) {
 		stop(p.pid);
 		ns = cpu_ns();

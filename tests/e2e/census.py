@@ -14,11 +14,12 @@ import sys
 
 census = os.environ["O"] + "/e2e/census"
 gaps = os.environ.get("HEAPS_BREAK") == "moved"  # strangers in the middle of the heap, who look like blocks
+visit = ["visit"] if os.environ.get("HEAPS_ASLEEP") else []  # its threads sleep with a time limit, and are left asleep
 program, arguments = sys.argv[1], sys.argv[2:]
 
 
 def take(pid):
-    text = subprocess.run([census, str(pid)], capture_output=True, text=True, check=True).stdout
+    text = subprocess.run([census, str(pid)] + visit, capture_output=True, text=True, check=True).stdout
     fact, block = {}, {}
     for line in text.splitlines():
         word = line.split()
@@ -95,6 +96,8 @@ if gaps:
     assert fact["verdict"][0] == "partial" and "break," in fact["verdict"], fact
 else:
     spoil(target.pid, sorted(live), block)
+if visit:
+    assert int(take(target.pid)[0]["asleep"][0]) == int(arguments[0]) - 1
 target.stdin.write("\n")
 target.stdin.flush()
 assert target.wait() == 0

@@ -2,7 +2,7 @@
 # census.sh -- the census of a heap holds every block that its owner confesses, and no other; where it may not, it says so
 #
 # Blocks in threads' caches, fastbins and bins, several arenas and several heaps of each, mapped blocks, aligned and moved ones; a main heap with gaps, in pieces, of
-# huge pages; a static program, stripped too; other allocators.
+# huge pages; taken in a visit that leaves threads asleep; a static program, stripped too; other allocators.
 . "$(dirname "$0")/lib.sh"
 
 judge() {
@@ -25,6 +25,7 @@ GLIBC_TUNABLES=glibc.malloc.hugetlb=2 judge "$TARGETS/heaps" 2
 GLIBC_TUNABLES=glibc.malloc.tcache_count=50:glibc.malloc.mmap_threshold=1000 judge "$TARGETS/heaps" 2
 HEAPS_BREAK=moved judge "$TARGETS/heaps"
 HEAPS_BREAK=blocked judge "$TARGETS/heaps" 3 20
+HEAPS_ASLEEP=1 judge "$TARGETS/heaps" 6
 judge "$TARGETS/static-heaps" 2
 strip -o stripped "$TARGETS/static-heaps" && judge ./stripped 2
 

@@ -11,11 +11,14 @@
  * chunks; "blocked", by a mapping in the way, after which malloc goes on elsewhere.
  *
  * then FILE holds a line "ADDRESS SIZE" for each live block, and it prints "ready". The next line ends it. All bookkeeping is in mappings of its own.
+ * With HEAPS_ASLEEP, all but the first thread sleep at the end in a call with a time limit.
  */
 #include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 
 #include "tally.h"
@@ -32,6 +35,7 @@ static struct block *block;
 static size_t blocks, mib = 8;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_barrier_t begun, ready, end;
+static int woken = -1; /* eventfd */
 
 static void keep(void *at, size_t size)
 {
@@ -109,6 +113,19 @@ static void disturb(const char *how)
 	}
 }
 
+/* Until `woken` can be read. */
+static void sleep_with_limit(void)
+{
+	struct epoll_event e = { .events = EPOLLIN };
+	int poll = woken < 0 ? -1 : epoll_create1(EPOLL_CLOEXEC);
+
+	if (poll < 0)
+		return;
+	epoll_ctl(poll, EPOLL_CTL_ADD, woken, &e);
+	while (epoll_wait(poll, &e, 1, 1000000) != 1)
+		;
+}
+
 static void *work(void *n)
 {
 	unsigned seed = (unsigned)(size_t)n;
@@ -121,6 +138,7 @@ static void *work(void *n)
 	if (seed < 2)
 		fill_mapped();
 	pthread_barrier_wait(&ready);
+	sleep_with_limit();
 	pthread_barrier_wait(&end);
 	return NULL;
 }
@@ -159,6 +177,8 @@ int main(int argc, char **argv)
 	mib = argc > 3 ? (size_t)atoi(argv[3]) : mib;
 	block = mmap(NULL, sizeof(*block) * BLOCKS_MOST, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (getenv("HEAPS_ASLEEP"))
+		woken = eventfd(0, EFD_CLOEXEC);
 	pthread_barrier_init(&begun, NULL, threads);
 	pthread_barrier_init(&ready, NULL, threads);
 	pthread_barrier_init(&end, NULL, threads);
@@ -175,6 +195,7 @@ int main(int argc, char **argv)
 	pthread_barrier_wait(&ready);
 	confess(argv[1]);
 	tell_and_wait("ready\n");
+	eventfd_write(woken, 1);
 	pthread_barrier_wait(&end);
 	for (size_t i = 1; i < threads; i++)
 		pthread_join(thread[i], NULL);
