@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* entries.c -- looks the names up in each module that brings a malloc, and the loader's function in what it tells debuggers
+/* entries.c -- looks the names up in each module that brings a malloc, or in a static program's file; and the loader's function in what it tells debuggers
  *
  * Called by: the doors into a process, while it runs.
  */
@@ -7,6 +7,7 @@
 
 #include "attach/exports.h"
 #include "attach/loader.h"
+#include "attach/named.h"
 
 static const struct {
 	const char *name;
@@ -55,19 +56,70 @@ static bool is_known(const struct ht_entry *e, size_t count, uint64_t at)
 	return false;
 }
 
+/* By a function that only one of them has. */
+static enum ht_allocator_kind kind_in(const struct ht_named *s)
+{
+	static const struct {
+		const char *mark;
+		enum ht_allocator_kind kind;
+	} known[] = {
+		{ "mallctl", HT_ALLOCATOR_JEMALLOC },     { "tc_malloc", HT_ALLOCATOR_TCMALLOC },
+		{ "mi_malloc", HT_ALLOCATOR_MIMALLOC },   { "_int_malloc", HT_ALLOCATOR_GLIBC },
+		{ "__malloc_donate", HT_ALLOCATOR_MUSL },
+	};
+	uint64_t at, bytes;
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (ht_named_find(s, known[i].mark, true, &at, &bytes))
+			return known[i].kind;
+	return HT_ALLOCATOR_UNKNOWN;
+}
+
+/* Of a static program. Its allocator's own calls come from between its functions. */
+static size_t find_in_program(const struct ht_process *p, struct ht_entry ret[HT_ENTRIES_MOST])
+{
+	struct ht_named s;
+	uint64_t from = UINT64_MAX, end = 0, at, bytes;
+	enum ht_allocator_kind kind;
+	size_t found = 0;
+
+	if (!ht_named_open(p, &s))
+		return 0;
+	kind = kind_in(&s);
+	for (size_t i = 0; ht_named_find(&s, "malloc", false, &at, &bytes) && i < sizeof(names) / sizeof(*names); i++) {
+		struct ht_entry n = { .function = names[i].function, .allocator = kind };
+
+		if (!ht_named_find(&s, names[i].name, false, &n.at, &n.bytes) || is_known(ret, found, n.at))
+			continue;
+		ret[found++] = n;
+		from = n.at < from ? n.at : from;
+		end = n.at + n.bytes > end ? n.at + n.bytes : end;
+	}
+	for (size_t i = 0; i < found; i++) {
+		ret[i].from = from;
+		ret[i].end = end;
+	}
+	ht_named_close(&s);
+	return found;
+}
+
 size_t ht_entries_find(const struct ht_process *p, struct ht_entry ret[HT_ENTRIES_MOST])
 {
 	struct ht_allocator module[HT_ALLOCATORS_MOST];
 	size_t modules = ht_allocators_find(p, module), found = 0;
 	struct ht_loader loader = ht_loader_find(p);
 
+	if (!modules)
+		return find_in_program(p, ret);
 	for (size_t m = 0; m < modules; m++) {
 		struct ht_exports e;
 
 		if (!ht_exports_open(p, module[m].module, &e))
 			continue;
 		for (size_t i = 0; i < sizeof(names) / sizeof(*names) && found < HT_ENTRIES_MOST; i++) {
-			struct ht_entry n = { .function = names[i].function, .allocator = module[m].kind };
+			struct ht_entry n = {
+				.function = names[i].function, .allocator = module[m].kind, .from = e.bias, .end = e.end
+			};
 
 			if (ht_exports_find(&e, names[i].name, &n.at, &n.bytes) && !is_known(ret, found, n.at))
 				ret[found++] = n;

@@ -6,7 +6,9 @@
  * Of every module that brings a malloc (allocators.h), under the names that the preloaded agent hooks. One address is one entry, whatever its names: the
  * first name of the list is what it is recorded as. HT_FN_NONE is the loader's: empty, called before and after each change of what is loaded.
  *
- * It will not find what nobody exports: a static program's functions, and those of an allocator that a library hides inside.
+ * Of a static program, which exports nothing, the names in its file are taken (named.h).
+ *
+ * It will not find what nobody names: the functions of a stripped static program, and those of an allocator that a library hides inside.
  */
 #ifndef HT_ENTRIES_H
 #define HT_ENTRIES_H
@@ -18,6 +20,7 @@
 
 struct ht_entry {
 	uint64_t at, bytes; /* 0 bytes: not known */
+	uint64_t from, end; /* of the allocator: its module; in a static program, where its functions lie */
 	enum ht_function function;
 	enum ht_allocator_kind allocator;
 };

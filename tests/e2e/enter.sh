@@ -6,7 +6,7 @@
 
 enters() { # enters MODE THREADS TIMES [kill]: of a checker
 	local wait_for
-	coproc "$TARGETS/checker" "$1" "$2"
+	coproc "${checker:-$TARGETS/checker}" "$1" "$2"
 	wait_for=$COPROC_PID
 	exec 5<&"${COPROC[0]}" 6>&"${COPROC[1]}"
 	eval "exec ${COPROC[0]}<&- ${COPROC[1]}>&-"
@@ -36,3 +36,22 @@ for name in jemalloc tcmalloc mimalloc; do
 	[ -n "$library" ] || continue
 	LD_PRELOAD=$library enters busy 2 2
 done
+
+# Static programs, and musl's: what they export nothing of, their file names.
+flags=(-O1 -g -fno-builtin -pthread -I"$TOP/src" -D_GNU_SOURCE -w "$TOP/tests/targets/checker.c")
+gcc -static -o static "${flags[@]}" 2>/dev/null || fail "no static program"
+checker=./static enters busy 10 5
+strip -o stripped static
+coproc ./stripped busy 1
+read -r <&"${COPROC[0]}"
+"$O/e2e/enter" "$COPROC_PID" 1 | head -n 1 >says
+kill "$COPROC_PID"
+[ "$(cat says)" = "entries 0" ] || fail "a stripped static program: $(cat says)"
+if command -v musl-gcc >/dev/null; then
+	musl-gcc -o musl "${flags[@]}" || fail "no program of musl"
+	checker=./musl enters busy 10 5
+	musl-gcc -static -o musl-static "${flags[@]}" || fail "no static program of musl"
+	checker=./musl-static enters busy 10 5
+else
+	echo "musl-gcc is not installed: its programs were not entered"
+fi
