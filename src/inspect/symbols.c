@@ -142,8 +142,8 @@ static void warn_of(struct ht_symbols *s, const struct known_object *k, const st
 {
 	static const char *const says[] = {
 		[HT_OBJECT_NO_ALTERNATE] =
-			"the file that dwz moved its debug information to was not found: functions are "
-			"named by the symbol table, without lines",
+			("the file that dwz moved its debug information to was not found: functions are "
+			 "named by the symbol table, without lines"),
 		[HT_OBJECT_NO_LINES] = "no debug information: functions are named by the symbol table, without lines",
 		[HT_OBJECT_NO_NAMES] = "no debug information and no symbols: its functions have no names",
 		[HT_OBJECT_REPLACED] =
