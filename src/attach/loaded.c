@@ -4,7 +4,7 @@
  * Called by: whoever enters a process.
  *
  *   mappings ──► ELF header at the beginning of a file ──► segments that are mapped executable ──► entry
- *                      ├──► .eh_frame_hdr, and the segment that it and .eh_frame lie in; a program without: frames.c
+ *                      ├──► .eh_frame_hdr, and the segment that it and .eh_frame lie in; a program without: fdes.c
  *                      └──► notes: build-id
  *
  * A file that somebody maps to read it has such a beginning too, but no executable mapping.
@@ -157,13 +157,13 @@ static bool can_be_unloaded(const struct ht_region *first, const struct ht_heade
 static int make_unwind(struct ht_loaded *l, const struct ht_process *p, const struct ht_headers *h, struct ht_module *m,
 		       struct ht_err *err)
 {
-	int rc = ht_frames_find(p, h, &l->frames, err);
+	int rc = ht_fdes_find(p, h, &l->fdes, err);
 
-	if (rc || !l->frames.count)
+	if (rc || !l->fdes.count)
 		return rc;
 	m->unwind_at = HT_MODULE_TABLE;
-	m->unwind_from = l->frames.from;
-	m->unwind_to = l->frames.to;
+	m->unwind_from = l->fdes.from;
+	m->unwind_to = l->fdes.to;
 	return 0;
 }
 
@@ -230,7 +230,7 @@ int ht_loaded_find(struct ht_process *p, struct ht_loaded *ret, struct ht_err *e
 void ht_loaded_fini(struct ht_loaded *l)
 {
 	free(l->module);
-	ht_frames_fini(&l->frames);
+	ht_fdes_fini(&l->fdes);
 	*l = (struct ht_loaded){ 0 };
 }
 
@@ -247,7 +247,7 @@ size_t ht_loaded_tell(const struct ht_loaded *l, struct ht_channel *channel, uin
 	uint32_t room = atomic_load_explicit(&channel->module_limit, memory_order_relaxed), n = 0;
 	uint64_t unwind_at = 0;
 
-	if (ht_frames_write(&l->frames, (char *)channel + channel->table_at, channel->table_bytes))
+	if (ht_fdes_write(&l->fdes, (char *)channel + channel->table_at, channel->table_bytes))
 		unwind_at = HT_MODULE_TABLE | channel->table_at;
 	for (; n < l->modules && n < room; n++) {
 		table[n] = l->module[n];

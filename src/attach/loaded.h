@@ -18,7 +18,7 @@
 #ifndef HT_LOADED_H
 #define HT_LOADED_H
 
-#include "attach/frames.h"
+#include "attach/fdes.h"
 #include "attach/loader.h"
 #include "channel/blob.h"
 
@@ -28,8 +28,8 @@ struct ht_loaded {
 	uint64_t stack_top; /* of the first thread */
 	struct ht_module *module;
 	size_t modules, cap;
-	unsigned left_out;       /* D2 */
-	struct ht_frames frames; /* of a program that was linked without a table of them */
+	unsigned left_out;   /* D2 */
+	struct ht_fdes fdes; /* of a program that was linked without a table of them */
 };
 
 /* HT_ETARGET: its loader is at work; look again. */

@@ -258,7 +258,7 @@ static int tell_module(struct dl_phdr_info *info, size_t size, void *unused)
 	return 0;
 }
 
-/* The linker's table anew, as attach/frames.h has it, in the channel. */
+/* The linker's table anew, as attach/fdes.h has it, in the channel. */
 static void make_table(void)
 {
 	struct ht_channel *ch = blob->gate.channel;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* frames.h -- the table of unwind information that the linker left out: made from outside
+/* fdes.h -- the table of unwind information that the linker left out: made from outside
  *
  * Used by: loaded.c, for a program that has .eh_frame and no .eh_frame_hdr, as gcc links static ones.
  *
@@ -8,26 +8,26 @@
  * Always true: where .eh_frame lies is taken from the file that the process runs, what is in it from the process's memory; an entry that does
  * not make sense, or leads out of the program's code, is left out.
  */
-#ifndef HT_FRAMES_H
-#define HT_FRAMES_H
+#ifndef HT_FDES_H
+#define HT_FDES_H
 
 #include "attach/headers.h"
 
-struct ht_frames_entry {
+struct ht_fde {
 	uint64_t function, fde;
 };
 
-struct ht_frames {
+struct ht_fdes {
 	uint64_t from, to; /* .eh_frame, in the process's memory; 0: it has none */
-	struct ht_frames_entry *entry;
+	struct ht_fde *entry;
 	size_t count, cap;
 };
 
 /* Of the program. Without .eh_frame, or a file that tells where it is, it is empty. */
-int ht_frames_find(const struct ht_process *p, const struct ht_headers *h, struct ht_frames *ret, struct ht_err *err);
-void ht_frames_fini(struct ht_frames *f);
+int ht_fdes_find(const struct ht_process *p, const struct ht_headers *h, struct ht_fdes *ret, struct ht_err *err);
+void ht_fdes_fini(struct ht_fdes *f);
 
 /* Writes the table, as agent/cfi.c reads it; false: there is not so much room. */
-bool ht_frames_write(const struct ht_frames *f, void *to, size_t room);
+bool ht_fdes_write(const struct ht_fdes *f, void *to, size_t room);
 
 #endif

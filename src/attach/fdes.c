@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* frames.c -- reads .eh_frame from its beginning to its end, and sorts what it finds
+/* fdes.c -- reads .eh_frame from its beginning to its end, and sorts what it finds
  *
  * Called by: loaded.c, while the process runs.
  *
@@ -8,7 +8,7 @@
  *
  * A length of 0 ends what one part of the C library brought; the others' may follow. The layout is that of the x86-64 psABI, as in agent/cfi.c.
  */
-#include "attach/frames.h"
+#include "attach/fdes.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -51,7 +51,7 @@ static bool find_section(int fd, Elf64_Shdr *ret)
 	return false;
 }
 
-static bool find_memory(const struct ht_process *p, const struct ht_headers *h, struct ht_frames *f)
+static bool find_memory(const struct ht_process *p, const struct ht_headers *h, struct ht_fdes *f)
 {
 	char path[64];
 	Elf64_Shdr s;
@@ -79,7 +79,7 @@ struct reading {
 	const uint8_t *bytes;
 	size_t size;
 	const struct ht_headers *headers;
-	struct ht_frames *frames;
+	struct ht_fdes *frames;
 };
 
 /* The record at `at`: where its content begins and ends. False: there is no whole one. */
@@ -163,18 +163,18 @@ static bool is_code(const struct ht_headers *h, uint64_t at)
 	return false;
 }
 
-static bool append(struct ht_frames *f, uint64_t function, uint64_t fde)
+static bool append(struct ht_fdes *f, uint64_t function, uint64_t fde)
 {
 	if (f->count == f->cap) {
 		size_t cap = f->cap ? f->cap * 2 : 1024;
-		struct ht_frames_entry *more = reallocarray(f->entry, cap, sizeof(*more));
+		struct ht_fde *more = reallocarray(f->entry, cap, sizeof(*more));
 
 		if (!more)
 			return false;
 		f->entry = more;
 		f->cap = cap;
 	}
-	f->entry[f->count++] = (struct ht_frames_entry){ function, fde };
+	f->entry[f->count++] = (struct ht_fde){ function, fde };
 	return true;
 }
 
@@ -206,7 +206,7 @@ static bool add(struct reading *r, size_t at, size_t from, size_t to)
 
 static int by_function(const void *a, const void *b)
 {
-	const struct ht_frames_entry *x = a, *y = b;
+	const struct ht_fde *x = a, *y = b;
 
 	return x->function < y->function ? -1 : x->function > y->function;
 }
@@ -221,9 +221,9 @@ static int read_all(struct reading *r, struct ht_err *err)
 	return 0;
 }
 
-int ht_frames_find(const struct ht_process *p, const struct ht_headers *h, struct ht_frames *ret, struct ht_err *err)
+int ht_fdes_find(const struct ht_process *p, const struct ht_headers *h, struct ht_fdes *ret, struct ht_err *err)
 {
-	struct ht_frames f = { .from = 0 };
+	struct ht_fdes f = { .from = 0 };
 	ht_auto(memory) uint8_t *bytes = NULL;
 	int rc;
 
@@ -237,21 +237,21 @@ int ht_frames_find(const struct ht_process *p, const struct ht_headers *h, struc
 		return 0;
 	rc = read_all(&(struct reading){ bytes, f.to - f.from, h, &f }, err);
 	if (rc)
-		ht_frames_fini(&f);
+		ht_fdes_fini(&f);
 	else
 		*ret = f;
 	return rc;
 }
 
-void ht_frames_fini(struct ht_frames *f)
+void ht_fdes_fini(struct ht_fdes *f)
 {
 	free(f->entry);
-	*f = (struct ht_frames){ 0 };
+	*f = (struct ht_fdes){ 0 };
 }
 
 /* ---- the table --------------------------------------------------------------------------------------------- */
 
-bool ht_frames_write(const struct ht_frames *f, void *to, size_t room)
+bool ht_fdes_write(const struct ht_fdes *f, void *to, size_t room)
 {
 	/* as .eh_frame_hdr begins: version, then the encodings of .eh_frame's address (which is left out), of the number, of addresses */
 	static const uint8_t begins[] = { 1, 0x03, 0x04, 0x04, 0, 0, 0, 0 };
