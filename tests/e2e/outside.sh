@@ -1,28 +1,35 @@
 #!/bin/bash
 # outside.sh -- what is found out about a process from outside is what the process says itself: its modules, its threads, where their ids are kept
 #
-# With one thread and many, with libraries that were loaded later; static; of musl. Build-ids, and the table of unwind information that is made
+# With one thread and many, in a pid namespace of its own, with libraries that were loaded later; static; of musl. Build-ids, and the table of unwind information that is made
 # for programs without one, are compared with readelf's.
 . "$(dirname "$0")/lib.sh"
 need readelf
 
 "$HEAPTAP" doctor $$ >/dev/null 2>&1 || skip "processes may not be entered here"
 
-agrees() { # agrees WHAT COMMAND...: what it says of itself is what is seen
-	local what=$1 pid line file id
-	shift
-	coproc "$@"
+facts() { # facts FILE: in another namespace, threads have other ids there than here
+	grep -E '^(module|thread) ' "$1" | sed -E "${namespace:+s/^thread [0-9]+/thread/}" | sort
+}
+
+namespace=
+agrees() { # agrees WHAT THREADS PROGRAM [LIBRARY...]: what it says of itself is what is seen
+	local what=$1 threads=$2 pid child line file id
+	shift 2
+	coproc $namespace "$1" "$threads" "${@:2}"
 	pid=$COPROC_PID
+	[ "$namespace" ] || child=$pid
 	exec 5<&"${COPROC[0]}" 6>&"${COPROC[1]}"
 	eval "exec ${COPROC[0]}<&- ${COPROC[1]}>&-"
 	: >says
 	while read -r -u 5 line && [ "$line" != ready ]; do echo "$line" >>says; done
-	"$O/e2e/outside" "$pid" >seen || fail "$what: $(tail -n 3 seen)"
+	[ -z "$namespace" ] || read -r child <"/proc/$pid/task/$pid/children"
+	"$O/e2e/outside" "$child" >seen || fail "$what: $(tail -n 3 seen)"
 	! grep FAILED seen || fail "$what: $(cat seen)"
-	diff <(grep -E '^(module|thread) ' says | sort) <(grep -E '^(module|thread) ' seen | sort) || fail "$what: what it says of itself (<) is not what is seen (>)"
+	diff <(facts says) <(facts seen) || fail "$what: what it says of itself (<) is not what is seen (>)"
 	sed -n 's/^distance //p' seen >&6
 	read -r -u 5 line
-	[ "$line" = "right $1" ] || [ "$line" = "right $2" ] || fail "$what: $line of the threads have their id at $(sed -n 's/^distance //p' seen)"
+	[ "$line" = "right $threads" ] || fail "$what: $line of the threads have their id at $(sed -n 's/^distance //p' seen)"
 	exec 5<&- 6>&-
 	wait "$pid"
 	while read -r _ _ id file; do
@@ -43,19 +50,27 @@ has_table() { # has_table FILE: of the file's functions, by their addresses, as 
 }
 
 modules=$TARGETS/modules
-agrees 'one thread' "$modules" 1
+agrees 'one thread' 1 "$modules"
 grep -q '^loader yes$' seen || fail "the function that the loader calls was not found"
-agrees 'many threads' "$modules" 40 "$TARGETS/libplug.so" libz.so.1
+agrees 'many threads' 40 "$modules" "$TARGETS/libplug.so" libz.so.1
+namespace='unshare --pid --fork --kill-child'
+if $namespace true 2>/dev/null; then
+	agrees 'number 1 of a namespace' 1 "$modules"
+	agrees 'number 1 of a namespace, many threads' 9 "$modules"
+else
+	echo "no namespaces can be made here: none was looked at"
+fi
+namespace=
 gcc -static -O1 -pthread -D_GNU_SOURCE -w -o static "$TOP/tests/targets/modules.c" 2>/dev/null || fail "no static program"
-agrees 'static' ./static 5
+agrees 'static' 5 ./static
 has_table ./static
 gcc -static-pie -O1 -pthread -D_GNU_SOURCE -w -o static-pie "$TOP/tests/targets/modules.c" 2>/dev/null || fail "no static-pie program"
-agrees 'static-pie' ./static-pie 5
+agrees 'static-pie' 5 ./static-pie
 if command -v musl-gcc >/dev/null; then
 	musl-gcc -O1 -pthread -D_GNU_SOURCE -w -o musl "$TOP/tests/targets/modules.c" || fail "no program of musl"
-	agrees 'musl' ./musl 5
+	agrees 'musl' 5 ./musl
 	musl-gcc -static -O1 -pthread -D_GNU_SOURCE -w -o musl-static "$TOP/tests/targets/modules.c" || fail "no static program of musl"
-	agrees 'musl, static' ./musl-static 5
+	agrees 'musl, static' 5 ./musl-static
 	has_table ./musl-static
 else
 	echo "musl-gcc is not installed: its programs were not looked at"
