@@ -258,7 +258,7 @@ bool ht_fdes_write(const struct ht_fdes *f, void *to, size_t room)
 	uint64_t count = f->count;
 	uint8_t *at = to;
 
-	if (room < sizeof(begins) + sizeof(count) ||
+	if (!count || room < sizeof(begins) + sizeof(count) ||
 	    count > (room - sizeof(begins) - sizeof(count)) / sizeof(*f->entry))
 		return false;
 	memcpy(at, begins, sizeof(begins));

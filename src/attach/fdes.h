@@ -27,7 +27,7 @@ struct ht_fdes {
 int ht_fdes_find(const struct ht_process *p, const struct ht_headers *h, struct ht_fdes *ret, struct ht_err *err);
 void ht_fdes_fini(struct ht_fdes *f);
 
-/* Writes the table, as agent/cfi.c reads it; false: there is not so much room. */
+/* Writes the table, as agent/cfi.c reads it; false: it is empty, or there is not so much room. */
 bool ht_fdes_write(const struct ht_fdes *f, void *to, size_t room);
 
 #endif

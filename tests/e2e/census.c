@@ -146,6 +146,7 @@ static int visit(struct ht_process *p, struct ht_census *c, struct ht_err *err)
 	print(c, t.ns);
 	printf("asleep %d\n", t.asleep);
 	ht_census_fini(c);
+	ht_process_close(p);
 	return 0;
 }
 
