@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* outside.c -- tells of a process, from outside, what the blob in it would have to be told: outside PID
+/* outside.c -- tells of a process, from outside, what the blob in it would have to be told: outside PID [FIFO]
  *
  * Used by: outside.sh. Linked with everything but main, so that the real finders are what is asked. The process is visited once, and nothing in it changed.
+ * With FIFO, somebody may change what is loaded before the visit, until it is closed.
  *
  * Prints:   module START END UNWIND      file OFFSET BUILD-ID PATH      for each module, out of the channel's table
  *           function ADDRESS             for each that the table which was made for it has, in its order
@@ -70,6 +71,16 @@ static void print_modules(const struct ht_gate *gate)
 	}
 }
 
+static void wait_for(const char *fifo)
+{
+	FILE *f = fopen(fifo, "re");
+
+	while (f && getc(f) != EOF)
+		;
+	if (f)
+		fclose(f);
+}
+
 int main(int argc, char **argv)
 {
 	struct ht_entry entry[HT_ENTRIES_MOST];
@@ -84,9 +95,14 @@ int main(int argc, char **argv)
 	channel.head.module_limit = ROOM;
 	channel.head.table_at = offsetof(__typeof__(channel), frames);
 	channel.head.table_bytes = sizeof(channel.frames);
-	if (argc < 2 || ht_process_open((pid_t)atoi(argv[1]), &p, &err) || ht_loaded_find(&p, &loaded, &err) ||
-	    ht_visit_run(&p, VISIT_NS, look, &s, sizeof(s), &err)) {
+	if (argc < 2 || ht_process_open((pid_t)atoi(argv[1]), &p, &err) || ht_loaded_find(&p, &loaded, &err)) {
 		printf("FAILED: %s\n", argc < 2 ? "no process" : err.text);
+		return 1;
+	}
+	if (argc > 2)
+		wait_for(argv[2]);
+	if (ht_visit_run(&p, VISIT_NS, look, &s, sizeof(s), &err)) {
+		printf("FAILED: %s\n", err.text);
 		return 1;
 	}
 	ht_loaded_tell(&loaded, &channel.head, 7, 1, &gate);

@@ -61,6 +61,24 @@ else
 	echo "no namespaces can be made here: none was looked at"
 fi
 namespace=
+# What is loaded between the look and the visit is noticed.
+mkfifo between
+coproc "$modules" 3
+pid=$COPROC_PID
+exec 5<&"${COPROC[0]}" 6>&"${COPROC[1]}"
+eval "exec ${COPROC[0]}<&- ${COPROC[1]}>&-"
+while read -r -u 5 line && [ "$line" != ready ]; do :; done
+"$O/e2e/outside" "$pid" between >seen &
+looker=$!
+exec 7>between
+echo "$TARGETS/libplug.so" >&6
+read -r -u 5 line
+[ "$line" = loaded ] || fail "no library was loaded: $line"
+exec 7>&-
+wait "$looker" || fail "a library between: $(tail -n 1 seen)"
+exec 5<&- 6>&-
+wait "$pid"
+grep -q '^same no$' seen || fail "a library that was loaded before the visit was not noticed"
 gcc -static -O1 -pthread -D_GNU_SOURCE -w -o static "$TOP/tests/targets/modules.c" 2>/dev/null || fail "no static program"
 agrees 'static' 5 ./static
 has_table ./static

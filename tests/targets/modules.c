@@ -3,7 +3,7 @@
  *
  * Used by: tests/e2e/outside.sh. Prints a line for each executable segment, as the C library's own dl_iterate_phdr has it (and the vdso), and one for each thread:
  *   module START END UNWIND      thread ID THREAD-POINTER      ready
- * Then it reads a number: the distance from the thread pointer at which an id is said to be; "right N" threads found their own there. Ends with its input.
+ * Then it loads the libraries whose paths it reads ("loaded"), and reads a number: the distance from the thread pointer at which an id is said to be; "right N" threads found their own there. Ends with its input.
  */
 #include <dlfcn.h>
 #include <link.h>
@@ -96,6 +96,7 @@ int main(int argc, char **argv)
 {
 	int threads = argc > 1 ? atoi(argv[1]) : 1;
 	pthread_t id[THREADS_MOST];
+	char word[256] = "";
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (int i = 2; i < argc; i++)
@@ -115,7 +116,9 @@ int main(int argc, char **argv)
 	pthread_barrier_wait(&told);
 	say_modules();
 	puts("ready");
-	if (scanf("%lu", &distance) != 1)
+	while (scanf("%255s", word) == 1 && *word == '/')
+		puts(dlopen(word, RTLD_NOW) ? "loaded" : dlerror());
+	if (sscanf(word, "%lu", &distance) != 1)
 		return 0;
 	pthread_barrier_wait(&asked);
 	check_thread();
