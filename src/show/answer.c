@@ -50,12 +50,13 @@ int ht_answer_open(const char *path, const char *process, struct ht_model **ret)
 	return ht_model_open(path, &t, &err) ? ht_complain(path, &err) : begin(path, process, t, ret);
 }
 
-int ht_answer_open_window(const char *path, const char *process, const struct ht_filter *window, struct ht_model **ret)
+int ht_answer_open_extent(const char *path, const char *process, uint64_t from_ns, uint64_t to_ns,
+			  struct ht_model **ret)
 {
 	struct ht_model *t;
 	struct ht_err err;
 
-	if (ht_model_open_extent(path, window->from_ns, window->to_ns, &t, &err))
+	if (ht_model_open_extent(path, from_ns, to_ns, &t, &err))
 		return ht_complain(path, &err);
 	return begin(path, process, t, ret);
 }

@@ -19,8 +19,9 @@
 /* 0; or the exit status, after a complaint. Every damage is named on stderr. `process` is what that option said, or NULL. */
 int ht_answer_open(const char *path, const char *process, struct ht_model **ret);
 
-/* For a question that the window alone answers: of a trace with checkpoints not much more is read. */
-int ht_answer_open_window(const char *path, const char *process, const struct ht_filter *window, struct ht_model **ret);
+/* For a question that this part of the time answers: of a trace with checkpoints not much more is read. */
+int ht_answer_open_extent(const char *path, const char *process, uint64_t from_ns, uint64_t to_ns,
+			  struct ht_model **ret);
 
 /* What was lost while recording, and when, on stderr: for every answer that would be another with it. */
 void ht_answer_warn_of_losses(const char *path, struct ht_model *t);

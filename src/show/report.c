@@ -335,28 +335,39 @@ static void forget(struct report *r)
 	ht_model_close(r->model);
 }
 
-static int run(const struct ht_given *given)
+/* To the end of a trace that is damaged there, a part gives no answer; all of it gives what is left of one. */
+static int ask(const struct ht_given *given, bool all)
 {
 	struct report r = { .path = given->word[0] };
+	bool again = false;
 	struct ht_err err;
-	int status;
+	int status, rc;
 
 	if (read_options(given, &r, &err))
 		status = ht_complain(NULL, &err);
-	else if (r.q.stops)
-		status = ht_answer_open_window(r.path, given->option[OPT_PROCESS], &r.q.filter, &r.model);
+	else if (!all && (r.q.stops || r.q.filter.from_ns))
+		status = ht_answer_open_extent(r.path, given->option[OPT_PROCESS], r.q.filter.from_ns,
+					       r.q.stops ? r.q.filter.to_ns : UINT64_MAX, &r.model);
 	else
 		status = ht_answer_open(r.path, given->option[OPT_PROCESS], &r.model);
 	if (r.model) {
-		ht_answer_warn_of_losses(r.path, r.model);
 		status = ht_answer_status(r.model);
-		if (answer(&r, given, &err))
-			status = ht_complain(r.path, &err);
-		else
+		rc = answer(&r, given, &err);
+		again = rc == HT_EDAMAGED && r.model->is_part && !r.q.stops;
+		if (!again)
+			ht_answer_warn_of_losses(r.path, r.model);
+		if (!rc)
 			print_answer(&r);
+		else if (!again)
+			status = ht_complain(r.path, &err);
 	}
 	forget(&r);
-	return status;
+	return again ? ask(given, true) : status;
+}
+
+static int run(const struct ht_given *given)
+{
+	return ask(given, false);
 }
 
 const struct ht_command ht_cmd_report = {

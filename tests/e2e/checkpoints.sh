@@ -37,7 +37,8 @@ for name in storm family; do
 	for part in 10 45 95; do
 		from=$((end * part / 100))ns to=$((end * part / 100 + end / 1000))ns
 		for options in "--from=$from --to=$to" "--at=$from" "--by=peak --from=$from --to=$to" "--by=aofi --group=thread --from=$from --to=$to --min-size=40" \
-			"--by=allocated --to=$to" "--by=leaked --from=$from --to=$to"; do
+			"--by=allocated --to=$to" "--by=leaked --from=$from --to=$to" "--from=$from" "--by=leaked --from=$from" "--by=peak --from=$from" \
+			"--from=$from --min-lifetime=1us" "--from=$from --tail-cut=1%" "--at=$from --by=leaked"; do
 			# shellcheck disable=SC2086
 			report $name.htap $options >expected || fail "$name: $options: exit $?"
 			# shellcheck disable=SC2086
@@ -56,6 +57,12 @@ record long.htap "$TARGETS/storm" random 8 2 1000000 >/dev/null 2>&1 || fail "a 
 end=$("$HEAPTAP" info --json long.htap | jq .duration_ns)
 read=$(bytes_read long.htap --from=$((end / 2))ns --to=$((end / 2 + end / 10000))ns) || fail "a window: exit $?"
 [ $((read * 4)) -lt "$(stat -c %s long.htap)" ] || fail "$read bytes read of $(stat -c %s long.htap)"
+# So it is from a moment to the end, and when leaks are asked for, which only the end tells.
+for options in "" --by=leaked "--by=leaked --to=$((end / 20 * 19 + 1000))ns"; do
+	# shellcheck disable=SC2086
+	read=$(bytes_read long.htap --from=$((end / 20 * 19))ns $options) || fail "the last twentieth: exit $?"
+	[ $((read * 4)) -lt "$(stat -c %s long.htap)" ] || fail "the last twentieth $options: $read bytes read of $(stat -c %s long.htap)"
+done
 end=$("$HEAPTAP" info --json storm.htap | jq .duration_ns)
 
 # Damage elsewhere does not matter, damage in what is needed is said.
@@ -67,6 +74,16 @@ report hurt.htap --at=$((end - 1))ns >got || fail "damage elsewhere: exit $?"
 report storm.htap --at=$((end - 1))ns | cmp - got || fail "damage elsewhere: another answer"
 "$HEAPTAP" report --to=$((end - 1))ns hurt.htap >got 2>says
 [ $? = 4 ] || fail "damage in what is needed: $(cat says)"
+# To the end, what is left of the trace is told, as without checkpoints.
+cp storm.htap bare.htap
+printf 'XXXXXXXX' | dd of=bare.htap bs=1 seek=$(($(stat -c %s storm.htap) * 3 / 4)) conv=notrunc status=none
+cp storm-with.htap late.htap
+printf 'XXXXXXXX' | dd of=late.htap bs=1 seek=$(($(stat -c %s storm.htap) * 3 / 4)) conv=notrunc status=none
+for file in bare late; do
+	report $file.htap --from=$((end / 2))ns >$file.got 2>says
+	[ $? = 4 ] || fail "damage before the end: $(cat says)"
+done
+cmp bare.got late.got || fail "damage before the end: another answer"
 "$HEAPTAP" checkpoint hurt.htap 2>says
 [ $? = 4 ] || fail "a damaged trace got checkpoints"
 
