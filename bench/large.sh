@@ -2,7 +2,7 @@
 # large.sh -- a billion events: how much memory their report takes, and how long one second of them: [EVENTS=1e9] bench/large.sh
 #
 # bench/large.c makes up a program that churns, and writes its trace with the recorder's own writer; it says there why that is fair. For a
-# tenth and a hundredth of EVENTS, and for EVENTS (1e9: about 5 GB of room in TMPDIR, twenty minutes), printed: size, CPU time and greatest
+# tenth and a hundredth of EVENTS, and for EVENTS (1e9: about 9 GB of room in TMPDIR, twenty minutes), printed: size, CPU time and greatest
 # resident memory of `report`, and, once checkpoints were added, what a second at several places costs. Memory must not grow with the events.
 # Status 1 if a total is not what was made up, `report` takes 512 MB or more, or a second takes one or reads 2 % of a file of 100 s or longer.
 set -eu
