@@ -16,6 +16,8 @@
  *       one that a signal handler makes there sets it aside (`interrupted`) and puts it back when it is done
  *   A3  room for all cells of a call is had before the real call is made
  *   A4  ht_door lies in a page that a forked child sees as zeros, which is HT_DOOR_LOOK: a child knows that it is one, whoever made it
+ *   A5  `inside` comes first: what else belongs to a call is written when its handlers' calls no longer touch it. Between `inside` and
+ *       `caller` is one instruction; a handler's call there sets the call aside too, which has done nothing yet
  *
  * The state is zero when the library is mapped, needs no relocation, and is filled by session.c.
  */
@@ -56,11 +58,11 @@ struct ht_thread {
 	uint64_t last_ticks;
 	uintptr_t inside; /* A2 */
 	const void *
-		caller; /* the return address beside the frame that `inside` names: tells whether that frame still stands */
+		caller; /* the return address beside the frame that `inside` names: tells whether that frame still stands. A5 */
 	struct ht_memo *memo; /* the remembered stack it uses now; memo.c */
 	uint8_t calling;      /* enum ht_calling */
 	uint8_t stalled;      /* a wait ran out; no call waits again before room was found */
-	uint8_t function;     /* enum ht_function, of the call that `inside` names */
+	uint8_t function;     /* enum ht_function, of the call that `inside` names; holds while `calling` is set */
 	uint8_t throwing;     /* enum ht_throwing: what operators.c does when the real function throws */
 	uint8_t astray;       /* a call was left by a jump: cell and last_ticks may not be what was published */
 	uint8_t side;         /* the slot holds a block that was allocated inside this call */
@@ -86,18 +88,25 @@ static inline struct ht_thread *ht_thread_self(void)
 #endif
 
 /* Where a recorded call is: in our own code, or in the real function; and then, whether it already stands in a row or a counter. SWITCHING:
- * a call that interrupts another takes its place, or gives it back. */
-enum ht_calling { HT_CALLING_NOT = 0, HT_CALLING_OPEN = 1, HT_CALLING_ACCOUNTED = 2, HT_CALLING_SWITCHING = 3 };
+ * a call that interrupts another takes its place, or gives it back. ENTERING: only of a call that was interrupted, between A5's instructions. */
+enum ht_calling {
+	HT_CALLING_NOT = 0,
+	HT_CALLING_OPEN = 1,
+	HT_CALLING_ACCOUNTED = 2,
+	HT_CALLING_SWITCHING = 3,
+	HT_CALLING_ENTERING = 4
+};
 enum ht_throwing { HT_THROWING_NOT = 0, HT_THROWING_RECORDED = 1, HT_THROWING_UNRECORDED = 2 };
 static_assert(sizeof(struct ht_thread) == 64, "static TLS is scarce: fault catalogue G11");
 
 bool ht_thread_reenter(struct ht_thread *t, uintptr_t frame, const void *caller);
 void ht_thread_resume_outer(struct ht_thread *t);
-bool ht_thread_make_room(struct ht_thread *t);
+bool ht_thread_make_room(struct ht_thread *t, enum ht_function function);
 void ht_thread_find_room(struct ht_thread *t); /* without a wait, and for no call; `inside` is set */
 void ht_thread_emit_long(struct ht_thread *t, enum ht_cell_kind kind, uint32_t context, enum ht_place place,
 			 uint64_t address, uint64_t size);
-bool ht_thread_lose(struct ht_thread *t); /* counts the call as entered and lost; false */
+bool ht_thread_pass(
+	struct ht_thread *t); /* counts a call that none can be recorded beside as entered and lost; false */
 void ht_thread_side_block(struct ht_thread *t, enum ht_function function, const void *p, uint64_t size);
 void ht_thread_side_freed(struct ht_thread *t, const void *p);
 void ht_thread_settle_side(struct ht_thread *t, const void *result);
@@ -211,22 +220,36 @@ static inline uint64_t ht_ticks(void)
 	return ht_likely(ht_gate.tsc) ? ht_rdtsc() : ht_sys_monotonic_ns();
 }
 
+/* From here on the thread is inside this call: A5. */
+static inline void ht_call_is(struct ht_thread *t, uintptr_t frame, const void *caller)
+{
+	t->inside = frame;
+	ht_signal_fence();
+	t->caller = caller;
+	ht_signal_fence();
+}
+
+/* The call goes to the real function, or stands in a counter already. */
+static inline void ht_call_goes(struct ht_thread *t, enum ht_function function, enum ht_calling how)
+{
+	t->function = (uint8_t)function;
+	ht_signal_fence();
+	t->calling = (uint8_t)how;
+	ht_signal_fence();
+}
+
 /* True: the call is to be recorded, `inside` is set, there is room. False: make the real call, then ht_call_leave. */
 static inline bool ht_call_enter(struct ht_thread *t, enum ht_function function, uintptr_t frame, const void *caller)
 {
 #ifdef HT_BLOB
 	if (ht_unlikely(t == &ht_nobody))
-		return ht_thread_lose(t);
+		return ht_thread_pass(t);
 #endif
 	if (ht_unlikely(t->inside) && !ht_thread_reenter(t, frame, caller))
 		return false;
-	t->function = (uint8_t)function;
-	t->caller = caller;
-	ht_signal_fence();
-	t->inside = frame;
-	ht_signal_fence();
+	ht_call_is(t, frame, caller);
 	if (ht_unlikely(t->cell >= t->limit) || ht_unlikely(!ht_recording()))
-		return ht_thread_make_room(t);
+		return ht_thread_make_room(t, function);
 	ht_call_begin(t->slot);
 	return true;
 }

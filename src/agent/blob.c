@@ -180,8 +180,8 @@ static struct entry *probe(uint64_t tp, uint32_t i)
 	return &entries[((uint32_t)(tp * 0x9e3779b97f4a7c15ull >> (64 - BITS)) + i) & (ENTRIES - 1)];
 }
 
-/* E1: whether the thread that the entry belonged to has ended. Its slot is the collector's word for it. While a thread is claiming a slot, the
- * slot is TAKING; on x86-64 whoever sees it in the entry sees that too. */
+/* E1: whether the thread that the entry belonged to has ended. Its slot is the collector's word for it. A thread notes a slot when it is LIVE and
+ * carries its thread pointer; on x86-64 whoever sees it in the entry sees that too. */
 static bool is_over(const struct entry *e, uint64_t tp)
 {
 	struct ht_slot *slot = *(struct ht_slot *const volatile *)&e->thread.slot;

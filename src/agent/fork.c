@@ -28,10 +28,7 @@ static void before_fork(void)
 
 	if (ht_door_state() != HT_DOOR_ACTIVE || t->inside)
 		return;
-	t->caller = __builtin_return_address(0);
-	ht_signal_fence();
-	t->inside = (uintptr_t)__builtin_frame_address(0);
-	ht_signal_fence();
+	ht_call_is(t, (uintptr_t)__builtin_frame_address(0), __builtin_return_address(0));
 	ht_thread_find_room(t); /* a thread that only forks makes room nowhere else */
 	if (now > t->last_ticks && (!t->slot || t->cell < t->limit)) {
 		t->last_ticks = now;

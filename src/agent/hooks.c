@@ -71,7 +71,7 @@ HT_HOOK(void, free, HT_FN_FREE, BLOCK, (p))
 	struct ht_thread *t = ht_thread_self();
 
 	if (ht_unlikely(!ht_gate.short_free) || ht_unlikely(!p) || ht_unlikely(!ht_cell_address_fits((uintptr_t)p)) ||
-	    ht_unlikely(!ht_hook_enter_short(t, HT_FN_FREE, frame, HT_CALLER()))) {
+	    ht_unlikely(!ht_hook_enter_short(t, frame, HT_CALLER()))) {
 		whole_free(p);
 		return;
 	}

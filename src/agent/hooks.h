@@ -54,7 +54,7 @@ HT_INLINE struct ht_hook ht_hook_enter(enum ht_function fn)
 HT_INLINE void ht_hook_call(struct ht_hook *h, enum ht_calling how)
 {
 	if (ht_likely(h->recorded))
-		h->thread->calling = (uint8_t)how;
+		ht_call_goes(h->thread, h->function, how);
 	ht_signal_fence();
 }
 
@@ -188,7 +188,7 @@ HT_INLINE void ht_hook_freed(struct ht_hook *h, void *p)
  * frame of the hook, and the short way need not keep a register for it. */
 
 /* As ht_hook_enter, or false, and nothing has happened. */
-HT_INLINE bool ht_hook_enter_short(struct ht_thread *t, enum ht_function fn, uintptr_t frame, const void *caller)
+HT_INLINE bool ht_hook_enter_short(struct ht_thread *t, uintptr_t frame, const void *caller)
 {
 #ifdef HT_BLOB
 	if (ht_unlikely(t == &ht_nobody))
@@ -196,11 +196,7 @@ HT_INLINE bool ht_hook_enter_short(struct ht_thread *t, enum ht_function fn, uin
 #endif
 	if (ht_unlikely(t->inside))
 		return false;
-	t->function = (uint8_t)fn;
-	t->caller = caller;
-	ht_signal_fence();
-	t->inside = frame;
-	ht_signal_fence(); /* a handler's own calls take cells: before this, not after */
+	ht_call_is(t, frame, caller); /* a handler's own calls take cells: before this, not after */
 	if (ht_unlikely(t->cell >= t->limit) || ht_unlikely(!ht_recording())) {
 		t->inside = 0;
 		return false;
@@ -293,10 +289,9 @@ HT_INLINE void *ht_hook_allocated_short(enum ht_function fn, uintptr_t frame, vo
 		struct ht_thread *t = ht_thread_self();                                                                \
 		void *p;                                                                                               \
                                                                                                                        \
-		if (ht_unlikely(!ht_hook_enter_short(t, fn, frame, HT_CALLER())))                                      \
+		if (ht_unlikely(!ht_hook_enter_short(t, frame, HT_CALLER())))                                          \
 			return whole_##name arguments;                                                                 \
-		t->calling = HT_CALLING_OPEN;                                                                          \
-		ht_signal_fence();                                                                                     \
+		ht_call_goes(t, fn, HT_CALLING_OPEN);                                                                  \
 		p = HT_NEXT(void *, fn, parameters) arguments;                                                         \
 		return ht_hook_allocated_short(fn, HT_FRAME(), p, bytes);                                              \
 	}                                                                                                              \

@@ -37,14 +37,26 @@ static struct ht_cell *segment_cells(uint32_t segment)
 	return ht_gate.segments + (size_t)segment * HT_SEGMENT_CELLS;
 }
 
+/* Of the two that a slot names. The ring goes on in the other one when head comes to its end: one store, so that a jump out of a signal handler
+ * leaves either the old segment and its head, or the new ones. */
+static _Atomic uint32_t *segment_at(struct ht_slot *slot, uint64_t head)
+{
+	return &slot->segment[head / HT_SEGMENT_CELLS % 2];
+}
+
+static struct ht_cell *cells_at(struct ht_slot *slot, uint64_t head)
+{
+	return segment_cells(atomic_load_explicit(segment_at(slot, head), memory_order_relaxed)); /* own */
+}
+
 /* Points the thread's words at where the slot's head stands. */
 static void resume(struct ht_thread *t)
 {
 	uint64_t head = atomic_load_explicit(&t->slot->head, memory_order_relaxed); /* own counter */
-	uint32_t segment = atomic_load_explicit(&t->slot->segment, memory_order_relaxed);
+	struct ht_cell *cells = cells_at(t->slot, head);
 
-	t->cell = segment_cells(segment) + head % HT_SEGMENT_CELLS;
-	t->limit = segment_cells(segment) + HT_SEGMENT_CELLS - HT_CALL_CELLS;
+	t->cell = cells + head % HT_SEGMENT_CELLS;
+	t->limit = cells + HT_SEGMENT_CELLS - HT_CALL_CELLS;
 }
 
 static bool collector_is_dead(void)
@@ -182,10 +194,10 @@ static bool seize(struct ht_slot *slot, uint32_t word)
 						       memory_order_acq_rel, memory_order_acquire);
 }
 
-static void emit_thread(struct ht_thread *t, uint32_t tid)
+static void emit_thread(struct ht_slot *slot, uint64_t ticks)
 {
-	struct ht_slot *slot = t->slot;
-	struct ht_cell *c = t->cell;
+	uint64_t head = atomic_load_explicit(&slot->head, memory_order_relaxed); /* ours while TAKING */
+	struct ht_cell *c = cells_at(slot, head) + head % HT_SEGMENT_CELLS;
 	/* relaxed: the slot is ours, and the acquire of seize_slot saw its last owner's counters */
 	uint64_t counters[6] = {
 		atomic_load_explicit(&slot->entered, memory_order_relaxed),
@@ -193,14 +205,12 @@ static void emit_thread(struct ht_thread *t, uint32_t tid)
 		atomic_load_explicit(&slot->lost, memory_order_relaxed),
 		atomic_load_explicit(&slot->nested, memory_order_relaxed),
 		atomic_load_explicit(&slot->blocked_ticks, memory_order_relaxed),
-		0,
+		atomic_load_explicit(&slot->passed, memory_order_relaxed),
 	};
 
-	t->last_ticks = ht_ticks();
-	c[0] = (struct ht_cell){ { ht_cell_word0(HT_CELL_THREAD, 0, tid), t->last_ticks } };
+	c[0] = (struct ht_cell){ { ht_cell_word0(HT_CELL_THREAD, 0, slot->tid), ticks } };
 	for (int i = 0; i < 3; i++)
 		c[1 + i] = (struct ht_cell){ { counters[2 * i], counters[2 * i + 1] } };
-	t->cell = c + HT_THREAD_CELLS;
 	ht_bump(&slot->head, HT_THREAD_CELLS); /* publish: C2 */
 }
 
@@ -214,10 +224,9 @@ static uint32_t tid_of_thread(void)
 #endif
 }
 
-/* Gives a seized slot its new identity. The ring stands ready in t. */
-static void settle(struct ht_thread *t, uint64_t tp)
+/* Gives a seized slot, whose ring stands ready, its new identity. The thread has it last: one that leaves by a jump before that claims again. */
+static void settle(struct ht_thread *t, struct ht_slot *slot, uint64_t tp)
 {
-	struct ht_slot *slot = t->slot;
 	uint32_t word = atomic_load_explicit(&slot->state, memory_order_relaxed); /* ours while TAKING */
 
 	uint32_t number = (uint32_t)(slot - ht_gate.slots);
@@ -227,27 +236,28 @@ static void settle(struct ht_thread *t, uint64_t tp)
 	slot->tid = tid_of_thread();
 	slot->thread_pointer = tp;
 	slot->image = ht_gate.image;
-	emit_thread(t, slot->tid);
+	t->last_ticks = ht_ticks();
+	emit_thread(slot, t->last_ticks);
 	/* release: pairs with the acquire in collect/drain.c and in seize_slot */
 	atomic_store_explicit(&slot->state, HT_SLOT_NEXT(word, HT_SLOT_LIVE), memory_order_release);
 	/* release: both pair with collect/drain.c:look_for_slots() */
 	atomic_fetch_or_explicit(&ht_gate.channel->claimed[number / 64], 1ull << number % 64, memory_order_release);
 	atomic_fetch_add_explicit(&ht_gate.channel->claims, 1, memory_order_release);
+	ht_signal_fence();
+	t->slot = slot;
 }
 
-static void link_segment(struct ht_thread *t, uint32_t segment)
+static void link_segment(struct ht_slot *slot, uint32_t segment)
 {
-	struct ht_slot *slot = t->slot;
 	uint64_t head = atomic_load_explicit(&slot->head, memory_order_relaxed); /* own counter */
-	uint32_t old = atomic_load_explicit(&slot->segment, memory_order_relaxed);
+	uint32_t old = atomic_load_explicit(segment_at(slot, head), memory_order_relaxed);
 
 	/* relaxed: published with head below */
 	atomic_store_explicit(&ht_gate.seg_next[old], segment + 1, memory_order_relaxed);
 	segment_cells(old)[head % HT_SEGMENT_CELLS] =
 		(struct ht_cell){ { ht_cell_word0(HT_CELL_LINK, 0, 0), segment } };
-	atomic_store_explicit(&slot->segment, segment, memory_order_relaxed);
+	atomic_store_explicit(segment_at(slot, head + HT_SEGMENT_CELLS), segment, memory_order_relaxed);
 	ht_bump(&slot->head, HT_SEGMENT_CELLS - head % HT_SEGMENT_CELLS); /* publish: C2 */
-	resume(t);
 }
 
 static bool has_room(const struct ht_slot *slot)
@@ -276,11 +286,9 @@ static bool take_over(struct ht_thread *t, uint64_t tp)
 			push_segment(segment);
 		return false;
 	}
-	t->slot = slot;
-	resume(t);
 	if (segment != HT_NONE)
-		link_segment(t, segment);
-	settle(t, tp);
+		link_segment(slot, segment);
+	settle(t, slot, tp);
 	return true;
 }
 
@@ -309,11 +317,9 @@ static bool claim(struct ht_thread *t)
 		atomic_store_explicit(&slot->memo[i], 0, memory_order_relaxed);
 	slot->first_segment = segment;
 	slot->first_head = head;
-	atomic_store_explicit(&slot->segment, segment, memory_order_relaxed); /* likewise */
+	atomic_store_explicit(segment_at(slot, head), segment, memory_order_relaxed); /* likewise */
 	atomic_store_explicit(&slot->head, head, memory_order_relaxed);
-	t->slot = slot;
-	resume(t);
-	settle(t, tp);
+	settle(t, slot, tp);
 	return true;
 }
 
@@ -329,6 +335,7 @@ static void mark(struct ht_thread *t, enum ht_cell_kind kind, uint64_t value)
 static void report(struct ht_thread *t)
 {
 	uint64_t now = ht_ticks();
+	uint32_t lost = t->slot->unreported;
 
 	if (t->astray) {
 		t->astray = 0;
@@ -337,23 +344,42 @@ static void report(struct ht_thread *t)
 					: t->last_ticks; /* written before it is published: never behind the reader */
 		mark(t, HT_CELL_TIME, t->last_ticks);
 	}
-	if (t->slot->unreported) {
-		mark(t, HT_CELL_LOSS, t->slot->unreported);
+	if (lost) {
 		t->slot->unreported = 0;
+		ht_signal_fence(); /* a jump here leaves it to the counter, which tells it at the end; told twice it would be too much */
+		mark(t, HT_CELL_LOSS, lost);
 	}
 }
 
-bool ht_thread_lose(struct ht_thread *t)
+static void lose_unassigned(void)
+{
+	atomic_fetch_add_explicit(&ht_gate.channel->unassigned_entered, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&ht_gate.channel->unassigned_lost, 1, memory_order_relaxed);
+}
+
+/* One counter, for a call that comes while another is anywhere in the agent: it tears nothing that one reads, ht_slot_sum() least of all. */
+bool ht_thread_pass(struct ht_thread *t)
 {
 	if (t->slot) {
-		t->slot->begun += 2; /* not the doing of the call that is under way, if one is */
-		ht_bump(&t->slot->entered, 1);
+		ht_bump(&t->slot->passed, 1);
+		t->slot->unreported++;
+	} else {
+		lose_unassigned();
+	}
+	return false;
+}
+
+/* The call that `inside` names finds no room. */
+static bool lose(struct ht_thread *t, enum ht_function function)
+{
+	if (t->slot) {
+		ht_call_begin(t->slot);
 		ht_bump(&t->slot->lost, 1);
 		t->slot->unreported++;
 	} else {
-		atomic_fetch_add_explicit(&ht_gate.channel->unassigned_entered, 1, memory_order_relaxed);
-		atomic_fetch_add_explicit(&ht_gate.channel->unassigned_lost, 1, memory_order_relaxed);
+		lose_unassigned();
 	}
+	ht_call_goes(t, function, HT_CALLING_ACCOUNTED);
 	return false;
 }
 
@@ -388,7 +414,7 @@ HT_NOINLINE void ht_thread_emit_long(struct ht_thread *t, enum ht_cell_kind kind
 }
 
 /* `inside` is already set to this call's frame. */
-HT_NOINLINE bool ht_thread_make_room(struct ht_thread *t)
+HT_NOINLINE bool ht_thread_make_room(struct ht_thread *t, enum ht_function function)
 {
 	if (session_is_over()) {
 		/* relaxed: whoever sees it late comes here too */
@@ -396,20 +422,18 @@ HT_NOINLINE bool ht_thread_make_room(struct ht_thread *t)
 		ht_call_done(t);
 		return false;
 	}
-	if (!t->slot && !claim(t)) {
-		t->calling = HT_CALLING_ACCOUNTED;
-		return ht_thread_lose(t);
-	}
+	if (!t->slot && !claim(t))
+		return lose(t, function);
 	resume(t);
 	if (t->cell >= t->limit) {
 		uint32_t segment = take_segment(t);
 
 		if (segment == HT_NONE) {
 			t->limit = t->cell;
-			t->calling = HT_CALLING_ACCOUNTED;
-			return ht_thread_lose(t);
+			return lose(t, function);
 		}
-		link_segment(t, segment);
+		link_segment(t->slot, segment);
+		resume(t);
 	}
 	report(t);
 	ht_call_begin(t->slot);
@@ -420,8 +444,10 @@ void ht_thread_find_room(struct ht_thread *t)
 {
 	uint32_t segment = t->slot && t->cell >= t->limit ? pop_segment() : HT_NONE;
 
-	if (segment != HT_NONE)
-		link_segment(t, segment);
+	if (segment != HT_NONE) {
+		link_segment(t->slot, segment);
+		resume(t);
+	}
 }
 
 /* Whether the frame that `inside` names still stands. A jump out of a signal handler leaves it behind: then either this call's frame lies at
@@ -446,15 +472,12 @@ static bool outer_stands(const struct ht_thread *t, uintptr_t frame)
 /* Whether the call that began last was counted as entered, and nothing more. */
 static bool is_open(const struct ht_thread *t)
 {
-	const struct ht_slot *slot = t->slot;
+	struct ht_slot *slot = t->slot;
 	uint64_t since = ht_slot_sum(slot) - slot->begun;
 	uint64_t head = atomic_load_explicit(&slot->head, memory_order_relaxed); /* own counter */
 
-	if (since > 1 && since < NOTHING_BEGUN && (t->function == HT_FN_REALLOC || t->function == HT_FN_REALLOCARRAY)) {
-		uint32_t segment = atomic_load_explicit(&slot->segment, memory_order_relaxed); /* own */
-
-		return ht_cell_kind(segment_cells(segment)[(head - 1) % HT_SEGMENT_CELLS]) == HT_CELL_REALLOC_BEGIN;
-	}
+	if (since > 1 && since < NOTHING_BEGUN && head % HT_SEGMENT_CELLS)
+		return ht_cell_kind(cells_at(slot, head)[head % HT_SEGMENT_CELLS - 1]) == HT_CELL_REALLOC_BEGIN;
 	return since == 1;
 }
 
@@ -479,18 +502,28 @@ static void give_up_outer(struct ht_thread *t)
 	t->slot->unreported += open;
 }
 
-/* Sets the outer call aside, which is in the allocator, with nothing half written here. Not inside a realloc: its two rows stand together. */
-static bool interrupt_outer(struct ht_thread *t, uintptr_t frame, const void *caller)
+/* Whether the outer call is in the allocator, with nothing half written here. Not inside a realloc: its two rows stand together. */
+static bool may_interrupt(const struct ht_thread *t)
+{
+	return t->slot && t->calling != HT_CALLING_NOT && t->calling != HT_CALLING_SWITCHING && !t->interrupted &&
+	       t->function != HT_FN_REALLOC && t->function != HT_FN_REALLOCARRAY;
+}
+
+/* Whether the outer call, whose frame does not seem to stand, may be one that has not come beyond `inside` (A5). If it is not, it was left by
+ * a jump when it stood in a row or a counter, or nowhere yet; then nobody misses it. */
+static bool may_be_entering(const struct ht_thread *t, uintptr_t frame)
+{
+	return frame < t->inside && t->calling == HT_CALLING_NOT && !t->interrupted && !(t->slot && is_open(t));
+}
+
+/* Sets the outer call aside. `calling`: its. */
+static void interrupt_outer(struct ht_thread *t, uintptr_t frame, const void *caller, uint8_t calling)
 {
 	struct ht_slot *slot = t->slot;
-	uint8_t calling = t->calling;
 
-	if (!slot || calling == HT_CALLING_NOT || calling == HT_CALLING_SWITCHING || t->interrupted ||
-	    t->function == HT_FN_REALLOC || t->function == HT_FN_REALLOCARRAY)
-		return false;
 	slot->outer = (struct ht_outer){
 		.inside = t->inside,
-		.caller = (uintptr_t)t->caller,
+		.caller = calling == HT_CALLING_ENTERING ? ((const uintptr_t *)t->inside)[1] : (uintptr_t)t->caller,
 		.asked = slot->asked,
 		.side_address = slot->side_address,
 		.side_size = slot->side_size,
@@ -509,12 +542,16 @@ static bool interrupt_outer(struct ht_thread *t, uintptr_t frame, const void *ca
 	slot->begun = ht_slot_sum(slot) - NOTHING_BEGUN;
 	t->throwing = HT_THROWING_NOT;
 	t->side = 0;
+	if (calling == HT_CALLING_ENTERING) {
+		t->astray = 1;
+		t->limit = NULL;
+	}
 	t->caller = caller;
 	ht_signal_fence();
 	t->inside = frame;
 	ht_signal_fence();
 	t->calling = HT_CALLING_NOT;
-	return true;
+	ht_signal_fence();
 }
 
 /* The call that interrupted is done. Until `calling` is the outer call's again, a handler's call here is a lost one. */
@@ -522,12 +559,14 @@ HT_NOINLINE void ht_thread_resume_outer(struct ht_thread *t)
 {
 	struct ht_slot *slot = t->slot;
 	const struct ht_outer *outer = &slot->outer;
+	bool entering = outer->calling == HT_CALLING_ENTERING;
 
 	t->calling = HT_CALLING_SWITCHING;
 	ht_signal_fence();
 	t->inside = outer->inside;
 	ht_signal_fence();
-	t->caller = (const void *)(uintptr_t)outer->caller;
+	/* one that was entering has still to write it, or never will: this is no address that lies on a stack */
+	t->caller = entering ? (const void *)&ht_door : (const void *)(uintptr_t)outer->caller;
 	t->function = outer->function;
 	slot->context = outer->context;
 	t->side = outer->side;
@@ -540,7 +579,7 @@ HT_NOINLINE void ht_thread_resume_outer(struct ht_thread *t)
 	ht_signal_fence();
 	t->interrupted = HT_CALLING_NOT;
 	ht_signal_fence();
-	t->calling = outer->calling;
+	t->calling = entering ? HT_CALLING_NOT : outer->calling;
 }
 
 /* A hook is entered while `inside` is set. True: this call is recorded like any other, because the outer one is gone, or was set aside: a
@@ -548,8 +587,14 @@ HT_NOINLINE void ht_thread_resume_outer(struct ht_thread *t)
  * serves the outer one, and is one with it (operator new calls malloc); or it comes where none can be recorded, and is lost, and says so. */
 HT_NOINLINE bool ht_thread_reenter(struct ht_thread *t, uintptr_t frame, const void *caller)
 {
-	if (!outer_stands(t, frame)) {
+	bool stands = outer_stands(t, frame), entering = !stands && may_be_entering(t, frame);
+
+	if (!stands && !entering) {
 		give_up_outer(t);
+		return true;
+	}
+	if (entering && t->slot) {
+		interrupt_outer(t, frame, caller, HT_CALLING_ENTERING);
 		return true;
 	}
 	if (t->calling && t->calling != HT_CALLING_SWITCHING && ht_next_serves(t->function, caller)) {
@@ -557,10 +602,12 @@ HT_NOINLINE bool ht_thread_reenter(struct ht_thread *t, uintptr_t frame, const v
 			ht_bump(&t->slot->nested, 1);
 		return false;
 	}
-	if (interrupt_outer(t, frame, caller))
+	if (may_interrupt(t)) {
+		interrupt_outer(t, frame, caller, t->calling);
 		return true;
+	}
 	t->limit = NULL;
-	return ht_thread_lose(t);
+	return ht_thread_pass(t);
 }
 
 /* ---- memos ------------------------------------------------------------------------------------------------- */

@@ -20,7 +20,7 @@
  *   C1  one thread writes a slot's counters and cells, the collector alone reads them and frees segments
  *   C2  cells before `head` are whole; `head` only grows; head % HT_SEGMENT_CELLS is the place in the segment
  *   C3  the reader trusts no byte here: it copies first, then checks, then uses
- *   C4  entered = calls in cells + counted_only + lost, plus one while a call is in flight
+ *   C4  entered = calls in cells + counted_only + lost, plus one while a call is in flight; `passed` belongs to both sides
  *   C5  a node is visible before any event that names it
  */
 #ifndef HT_CHANNEL_H
@@ -32,7 +32,7 @@
 #include <stdint.h>
 
 #define HT_CHANNEL_MAGIC 0x3150415450414548ull /* "HEAPTAP1" */
-#define HT_CHANNEL_VERSION 1u
+#define HT_CHANNEL_VERSION 2u
 
 /* The memfd's name: the agent follows a descriptor of the collector only if its link starts like this. */
 #define HT_CHANNEL_MEMFD "heaptap-session"
@@ -147,7 +147,7 @@ enum ht_cell_kind {
  *   cell 0   word[0]: kind, context field = tid      word[1]: absolute ticks
  *   cell 1   entered, counted_only   of the slot before this thread's first call
  *   cell 2   lost, nested            likewise
- *   cell 3   blocked_ticks, 0        likewise */
+ *   cell 3   blocked_ticks, passed   likewise */
 #define HT_THREAD_CELLS 4u
 
 #define HT_CELL_DELTA_BITS 27
@@ -291,8 +291,7 @@ struct ht_slot {
 	_Atomic uint64_t lost;          /* calls that could not be recorded */
 	_Atomic uint64_t nested;        /* calls made by the allocator itself inside an outer call: not events */
 	_Atomic uint64_t blocked_ticks; /* time spent waiting for room */
-	_Atomic uint32_t segment;       /* the segment that head points into */
-	uint32_t pad;
+	_Atomic uint32_t segment[2];    /* of the ring; head / HT_SEGMENT_CELLS % 2 is the one that head points into */
 	uint64_t begun; /* the writer's own: ht_slot_sum() when the call under way came in; see agent/agent.h */
 
 	/* identity: written between TAKING and LIVE */
@@ -303,8 +302,8 @@ struct ht_slot {
 	uint32_t first_segment; /* of the ring, valid from FREE -> LIVE; head is then a multiple of HT_SEGMENT_CELLS */
 	uint64_t first_head;    /* head at FREE -> LIVE */
 	uint64_t side_address, side_size; /* the writer's own: a block allocated inside a call, see agent/thread.c */
-	uint32_t side_function;
-	uint64_t asked; /* the size a throwing operator new was asked for */
+	uint64_t asked;                   /* the size a throwing operator new was asked for */
+	_Atomic uint64_t passed; /* calls of a signal handler inside the agent: entered and lost, beyond those two */
 
 	/* the collector's line; and what the writer seldom touches */
 	_Alignas(64) _Atomic uint64_t tail;
@@ -314,6 +313,7 @@ struct ht_slot {
 	uint32_t memo_clock; /* the writer's own, as what follows: counts changes of memos */
 	uint32_t context;    /* of a call whose real function may throw */
 	uint32_t unreported; /* calls lost since the last LOSS cell */
+	uint32_t side_function;
 
 	struct ht_outer { /* a call that another one interrupts, see agent/thread.c */
 		uint64_t inside, caller, asked, side_address, side_size;

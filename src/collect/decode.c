@@ -16,10 +16,11 @@
 
 static bool begin_thread(struct ht_decoder *d, const struct ht_cell *cell)
 {
+	uint64_t passed = cell[3].word[1];
 	struct ht_counters at = {
-		.entered = cell[1].word[0],
+		.entered = cell[1].word[0] + passed,
 		.counted_only = cell[1].word[1],
-		.lost = cell[2].word[0],
+		.lost = cell[2].word[0] + passed,
 		.nested = cell[2].word[1],
 		.blocked_ticks = cell[3].word[0],
 	};

@@ -245,10 +245,12 @@ uint64_t ht_drain_round(struct ht_drain *d)
 
 static struct ht_counters read_once(const struct ht_slot *slot)
 {
+	uint64_t passed = atomic_load_explicit(&slot->passed, memory_order_acquire);
+
 	return (struct ht_counters){
-		.entered = atomic_load_explicit(&slot->entered, memory_order_acquire),
+		.entered = atomic_load_explicit(&slot->entered, memory_order_acquire) + passed,
 		.counted_only = atomic_load_explicit(&slot->counted_only, memory_order_acquire),
-		.lost = atomic_load_explicit(&slot->lost, memory_order_acquire),
+		.lost = atomic_load_explicit(&slot->lost, memory_order_acquire) + passed,
 		.nested = atomic_load_explicit(&slot->nested, memory_order_acquire),
 		.blocked_ticks = atomic_load_explicit(&slot->blocked_ticks, memory_order_acquire),
 	};

@@ -121,7 +121,7 @@ static void write_thread(struct play *p, struct thread *t, const struct ht_slot 
 	write_cell(p, t, (struct ht_cell){ { ht_cell_word0(HT_CELL_THREAD, 0, slot->tid), p->ticks } });
 	write_cell(p, t, (struct ht_cell){ { slot->entered, slot->counted_only } });
 	write_cell(p, t, (struct ht_cell){ { slot->lost, slot->nested } });
-	write_cell(p, t, (struct ht_cell){ { slot->blocked_ticks, 0 } });
+	write_cell(p, t, (struct ht_cell){ { slot->blocked_ticks, slot->passed } });
 }
 
 static void claim_slot(struct play *p)
