@@ -79,6 +79,7 @@ static bool be_an_image(struct ht_channel *ch, uint64_t since)
 	image->exe[0] = image->allocator[0] = image->command[0] = 0;
 	ht_gate.image = number;
 	atomic_store_explicit(&ht_gate.modules, 0, memory_order_relaxed); /* this thread is alone */
+	ht_gate.left_out = 0;
 	if (ht_gate.stacks)
 		ht_loader_begin();
 	ht_session_announced(image, number);

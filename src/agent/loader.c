@@ -153,12 +153,13 @@ static bool is_other(void)
 	return !ht_modules_are_all(is_mapped);
 }
 
-static void enter_new(const struct r_debug *debug)
+/* `tried`: the turn of its program and its vdso has been, whether they found a place or not; NULL: of none. */
+static void enter_new(const struct r_debug *debug, const struct ht_auxv *tried)
 {
 	const struct link_map *map = debug->r_map;
 
 	for (uint32_t i = 0; map && i < MAPS_MAX; i++, map = map->l_next)
-		if (is_new(map))
+		if (is_new(map) && !(tried && (map->l_addr == tried->bias || map->l_addr == tried->vdso)))
 			enter_at(map->l_addr, map->l_addr, (uint64_t)map->l_ld, map->l_name);
 }
 
@@ -178,7 +179,7 @@ __attribute__((used)) void ht_loader_changed(void)
 	ht_modules_leave_unless(is_mapped);
 	debug = ht_next_debug();
 	for (uint32_t space = 0; debug && space < SPACES_MAX; space++, debug = next_space(debug))
-		enter_new(debug);
+		enter_new(debug, NULL);
 }
 
 /* ---- the hook --------------------------------------------------------------------------------------------- */
@@ -291,7 +292,7 @@ void ht_loader_begin(void)
 		enter_vdso(aux.vdso);
 	if (!debug)
 		return;
-	enter_new(debug);
+	enter_new(debug, &aux);
 	hook(debug->r_brk);
 }
 #endif

@@ -66,6 +66,8 @@ void ht_modules_change(void)
 {
 	atomic_store_explicit(&ht_gate.generation, atomic_load_explicit(&ht_gate.generation, memory_order_relaxed) + 1,
 			      memory_order_release);
+	ht_gate.left_out_before = ht_gate.left_out;
+	ht_gate.left_out = 0;
 }
 
 static struct ht_module *seize(uint32_t n)
@@ -104,16 +106,27 @@ static struct ht_module *take(void)
 	return NULL;
 }
 
+/* Its code has no unwind information then, and says so. Of those that an earlier change left out, and that were tried again, each is counted
+ * already. */
+static void leave_out(void)
+{
+	if (++ht_gate.left_out > ht_gate.left_out_before)
+		/* relaxed: a count, read when all is over */
+		atomic_fetch_add_explicit(&ht_gate.channel->modules_left_out, 1, memory_order_relaxed);
+}
+
 void ht_modules_enter(const struct ht_module *filled)
 {
-	struct ht_module *m = take();
-	uint32_t state;
+	uint32_t generation = atomic_load_explicit(&ht_gate.generation, memory_order_relaxed), state;
+	struct ht_module *m = generation <= HT_GENERATION_MAX ? take() : NULL;
 
-	if (!m || atomic_load_explicit(&ht_gate.generation, memory_order_relaxed) > HT_GENERATION_MAX)
-		return; /* its code has no unwind information then, and says so */
+	if (!m) {
+		leave_out();
+		return;
+	}
 	state = atomic_load_explicit(&m->state, memory_order_relaxed); /* ours while TAKING */
 	m->image = ht_gate.image;
-	m->generation = atomic_load_explicit(&ht_gate.generation, memory_order_relaxed);
+	m->generation = generation;
 	m->start = filled->start;
 	m->end = filled->end;
 	m->offset = filled->offset;

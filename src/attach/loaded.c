@@ -239,8 +239,8 @@ bool ht_loaded_is_same(const struct ht_process *p, const struct ht_loaded *l)
 	return ht_loader_list(p, &l->loader) == l->list;
 }
 
-size_t ht_loaded_tell(const struct ht_loaded *l, struct ht_channel *channel, uint32_t image, uint64_t ticks,
-		      struct ht_gate *gate)
+void ht_loaded_tell(const struct ht_loaded *l, struct ht_channel *channel, uint32_t image, uint64_t ticks,
+		    struct ht_gate *gate)
 {
 	struct ht_module *table = (struct ht_module *)((char *)channel + channel->modules_at);
 	/* relaxed, here and below: nobody else has the channel yet */
@@ -262,6 +262,7 @@ size_t ht_loaded_tell(const struct ht_loaded *l, struct ht_channel *channel, uin
 	atomic_fetch_add_explicit(&channel->module_changes, 1, memory_order_relaxed);
 	atomic_store_explicit(&gate->generation, FIRST_GENERATION, memory_order_relaxed);
 	atomic_store_explicit(&gate->modules, n, memory_order_relaxed);
+	gate->left_out = (uint32_t)l->modules - n;
+	atomic_fetch_add_explicit(&channel->modules_left_out, gate->left_out, memory_order_relaxed);
 	gate->stack_top = l->stack_top;
-	return l->modules - n;
 }

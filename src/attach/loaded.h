@@ -37,9 +37,9 @@ int ht_loaded_find(struct ht_process *p, struct ht_loaded *ret, struct ht_err *e
 void ht_loaded_fini(struct ht_loaded *l);
 
 /* `channel` as it is mapped here; nobody else has it yet. `image` is the number by which the recorder knows the program. Fills what `gate` says of
- * modules, and tells how many of them the table had no room for. */
-size_t ht_loaded_tell(const struct ht_loaded *l, struct ht_channel *channel, uint32_t image, uint64_t ticks,
-		      struct ht_gate *gate);
+ * modules; those that the table has no room for are counted in the channel. */
+void ht_loaded_tell(const struct ht_loaded *l, struct ht_channel *channel, uint32_t image, uint64_t ticks,
+		    struct ht_gate *gate);
 
 bool ht_loaded_is_same(const struct ht_process *p, const struct ht_loaded *l);
 

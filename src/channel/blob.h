@@ -79,6 +79,8 @@ struct ht_gate {
 	uint64_t stack_top;          /* of the first thread's stack */
 	_Atomic uint32_t generation; /* moves before the set of loaded modules changes; from 1 */
 	_Atomic uint32_t modules;    /* the newest module of this image in the channel's table, + 1 */
+	uint32_t left_out;           /* of its modules, since the set changed last: those that found no place there */
+	uint32_t left_out_before;    /* likewise when it had changed before that; each change tries them again */
 };
 
 struct ht_blob_range {

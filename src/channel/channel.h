@@ -391,12 +391,13 @@ struct ht_channel {
 	_Atomic uint64_t contexts_cut; /* events whose context has no callers because there was no memory for them */
 	_Atomic uint64_t unassigned_entered; /* calls of threads that found no slot; all lost */
 	_Atomic uint64_t unassigned_lost;
-	_Atomic uint64_t node_retries;   /* insertions that another thread won */
-	_Atomic uint32_t module_top;     /* modules below this were in use once */
-	_Atomic uint32_t memo_count;     /* segments taken for memos, and not given back by the collector */
-	_Atomic uint32_t module_changes; /* the collector looks at the modules when it moves */
-	_Atomic uint32_t unheard;        /* images that did not join: the ring of descriptions was full */
-	_Atomic uint32_t images_taken;   /* the collector's: images up to here were copied out */
+	_Atomic uint64_t node_retries;     /* insertions that another thread won */
+	_Atomic uint32_t module_top;       /* modules below this were in use once */
+	_Atomic uint32_t memo_count;       /* segments taken for memos, and not given back by the collector */
+	_Atomic uint32_t module_changes;   /* the collector looks at the modules when it moves */
+	_Atomic uint32_t unheard;          /* images that did not join: the ring of descriptions was full */
+	_Atomic uint32_t images_taken;     /* the collector's: images up to here were copied out */
+	_Atomic uint32_t modules_left_out; /* modules that found no place in the table */
 
 	/* a bit for each slot that changed hands; set by its thread, cleared by the collector before it looks at the slot */
 	_Alignas(64) _Atomic uint64_t claimed[HT_SLOT_WORDS];

@@ -176,6 +176,7 @@ static void fill_result(struct recording *r)
 	/* relaxed: the target is gone, or not listened to */
 	result->forked_children = atomic_load_explicit(&ch->forked_children, memory_order_relaxed);
 	result->contexts_cut = atomic_load_explicit(&ch->contexts_cut, memory_order_relaxed);
+	result->modules_left_out = atomic_load_explicit(&ch->modules_left_out, memory_order_relaxed);
 	result->write_failed = ht_trace_failed(&r->trace);
 	result->write_error = r->trace.err;
 	result->calls = r->streams.recorded;
@@ -220,6 +221,7 @@ static void close_trace(struct recording *r, enum ht_end_reason reason)
 	end.damaged_streams = r->result->damaged_streams;
 	end.events = r->trace.events;
 	end.unheard = r->result->unheard + r->result->kin_unknown;
+	end.modules_left_out = r->result->modules_left_out;
 	ht_trace_put_clock(&r->trace, &r->ticker.last);
 	ht_trace_end(&r->trace, &end);
 	r->result->write_failed = ht_trace_failed(&r->trace);

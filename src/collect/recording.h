@@ -46,7 +46,7 @@ struct ht_recording_result {
 	uint64_t live_bytes; /* at the end */
 	bool live_unknown;   /* nobody looked, too many blocks, or several processes */
 	uint32_t forked_children, images, images_not_recorded;
-	uint32_t processes, unheard, still_running;
+	uint32_t processes, unheard, still_running, modules_left_out;
 	bool kin_unknown;           /* the kernel told of more processes than could be heard */
 	char why_not_recorded[512]; /* the last of them */
 	bool limit_reached;

@@ -55,7 +55,8 @@ struct ht_meta_account {
 };
 
 struct ht_meta_end {
-	uint64_t ticks, reason, status, forked_children, contexts_cut, damaged_streams, events, unheard;
+	uint64_t ticks, reason, status, forked_children, contexts_cut, damaged_streams, events, unheard,
+		modules_left_out;
 };
 
 struct ht_meta_live {                                                        /* a live block of a checkpoint */

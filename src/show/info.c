@@ -70,6 +70,7 @@ static const struct ht_field fact_fields[] = {
 	{ "stacks_cut_percent", "  of them, in %", 0 },
 	{ "images", "images", 0 },
 	{ "modules", "modules", 0 },
+	{ "modules_left_out", "  left out", 0 },
 	{ "forked_children", "forked children", 0 },
 	{ "damaged_streams", "broken threads", 0 },
 	{ "policy", "when full", 0 },
@@ -275,6 +276,7 @@ static void add_rest(struct ht_table *t, const struct ht_model *m, const uint64_
 		modules += has_image(m, m->modules.at[i].image);
 	ht_table_add(t, ht_number(images));
 	ht_table_add(t, ht_number(modules));
+	ht_table_add(t, ht_number(m->end.modules_left_out));
 	ht_table_add(t, ht_number(m->end.forked_children));
 	ht_table_add(t, ht_number(m->end.damaged_streams));
 	ht_table_add(t, WORD(policy_words, m->session.policy));

@@ -145,6 +145,10 @@ static void tell_shortcomings(const struct ht_recording_result *r)
 			r->damaged_streams);
 	if (r->contexts_cut)
 		ht_warn(r->output, "%" PRIu64 " events lost their caller: the context tree is full", r->contexts_cut);
+	if (r->modules_left_out)
+		ht_warn(r->output,
+			"at least %u modules found no place in the recorder's table: stacks may end at their code",
+			r->modules_left_out);
 	if (r->images_not_recorded == 1)
 		ht_warn(r->output, "not recorded: %s", r->why_not_recorded);
 	else if (r->images_not_recorded)

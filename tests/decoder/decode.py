@@ -54,7 +54,7 @@ RECORDS = {
     LOSS: "stream first_seq count from_ticks to_ticks reason",
     ACCOUNT: "stream ticks entered recorded counted_only lost nested blocked_ns",
     CHECKPOINT: "image address~ size age seq stream context",
-    END: "ticks reason status forked_children contexts_cut damaged_streams events unheard",
+    END: "ticks reason status forked_children contexts_cut damaged_streams events unheard modules_left_out",
 }
 
 ALLOC, ALLOC_FAILED, FREE, REALLOC_BEGIN, REALLOC_END, REALLOC_FREED, REALLOC_FAILED, EXISTING = range(1, 9)  # [6.1]
@@ -915,6 +915,7 @@ def info(trace):
         "threads": len(trace.threads),
         "contexts": len(trace.contexts),
         "images": len(trace.images),
+        "modules_left_out": trace.end["modules_left_out"] if trace.end else 0,
         "forked_children": trace.end["forked_children"] if trace.end else 0,
         **sums[None].answer(),
         "processes": [

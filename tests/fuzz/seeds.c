@@ -179,7 +179,7 @@ static void add_end(struct trace *t, unsigned pairs)
 		ht_buf_bytes(&t->payload, "reserved", 8);
 		add_meta(t, kind, 1);
 	}
-	ht_meta_put_end(&t->payload, &(struct ht_meta_end){ 901000, HT_END_EXIT, 0, 1, 0, 0, 14 + 2 * pairs, 0 });
+	ht_meta_put_end(&t->payload, &(struct ht_meta_end){ 901000, HT_END_EXIT, 0, 1, 0, 0, 14 + 2 * pairs, 0, 0 });
 	add_meta(t, HT_BLOCK_END, 1);
 	offset = t->file.len;
 	ht_meta_put_index(&t->payload, t->entry, t->blocks, offset);

@@ -152,8 +152,8 @@ class Writer:
         plain += bytes(-len(plain) % 8) + struct.pack("<Q", len(self.data)) + b"HTAPEND1"
         self.block(INDEX, plain)
 
-    def footer(self, ticks, rows, forked=0):
-        self.records(END, (ticks, 1, 0, forked, 0, 0, rows, 0))
+    def footer(self, ticks, rows, forked=0, left_out=0):
+        self.records(END, (ticks, 1, 0, forked, 0, 0, rows, 0, left_out))
         self.index()
 
     def opening(self, start_ticks, clocks, threads, before=0, why=b""):
@@ -243,7 +243,7 @@ def verify(totals, threads, complete, reordered=0, violations=0, unknown=0, dama
     return answer
 
 
-def info(allocs, frees, reallocs, threads, contexts=10, images=1, forked=0):
+def info(allocs, frees, reallocs, threads, contexts=10, images=1, forked=0, left_out=0):
     return {
         "events": allocs + frees + reallocs,
         "allocs": allocs,
@@ -252,6 +252,7 @@ def info(allocs, frees, reallocs, threads, contexts=10, images=1, forked=0):
         "threads": threads,
         "contexts": contexts,
         "images": images,
+        "modules_left_out": left_out,
         "forked_children": forked,
     }
 
@@ -304,7 +305,7 @@ def clean():
         zstd=True,
     )  # stopped inside the call
     w.records(ACCOUNT, (1, 9000, 17, 14, 3, 0, 5, 77), (2, 9000, 7, 6, 0, 0, 0, 0))
-    w.footer(9000, 26, forked=2)
+    w.footer(9000, 26, forked=2, left_out=3)
     script = [
         simple("existing", 0, 1, 0, None, 7, "0x10000", 0),
         alloc(3, 1, M, "main", 100, "0x20000", 1),
@@ -329,7 +330,7 @@ def clean():
         realloc(3200, 3300, 2, ("0x70000", 32), ("0x80000", 64), "main", 0),
     ]
     threads = [(1, 42, "main", 17, 14, 3, 0, 0), (2, 43, "", 7, 6, 0, 0, 1)]
-    return w, script, verify((24, 20, 3, 0, 1), threads, True, reordered=2), info(11, 5, 4, 2, forked=2)
+    return w, script, verify((24, 20, 3, 0, 1), threads, True, reordered=2), info(11, 5, 4, 2, forked=2, left_out=3)
 
 
 def every():

@@ -105,7 +105,7 @@ static void records_of_numbers_come_back(void **state)
 	struct ht_meta_clock clock = { 1, 2000, UINT64_MAX }, got_clock;
 	struct ht_meta_loss loss = { 1, 2, 3, 4, 5, 6 }, got_loss;
 	struct ht_meta_account account = { 1, 2, 3, 4, 5, 6, 7, 8 }, got_account;
-	struct ht_meta_end end = { 1, 2, 3, 4, 5, 6, 7, 8 }, got_end;
+	struct ht_meta_end end = { 1, 2, 3, 4, 5, 6, 7, 8, 9 }, got_end;
 	struct ht_buf b = { 0 };
 
 	(void)state;
