@@ -343,6 +343,60 @@ const struct heaptap_change *heaptap_changes_get(struct heaptap_changes *changes
 size_t heaptap_changes_count(const struct heaptap_changes *changes);
 size_t heaptap_changes_same(const struct heaptap_changes *changes); /* places that do not differ */
 
+/* ---- a budget ---------------------------------------------------------------------------------------------- */
+
+/* Words are what the options of heaptap-budget(1) take: max_peak = "64M", max_temporary = "10%". NULL: not given. */
+struct heaptap_limits {
+	size_t size; /* sizeof(struct heaptap_limits) */
+	const char *max_peak, *max_leaked, *max_leaked_blocks, *max_allocated, *max_allocs, *max_temporary, *max_growth;
+	const char *const
+		*in;        /* functions that these limits are for, each; ends with NULL. NULL: for the whole program */
+	const char *budget; /* a file with limits, too; those above replace its own */
+};
+
+struct heaptap_verdict;
+
+struct heaptap_verdict_sums {
+	int complete; /* 0: the trace or the baseline is not complete, so the figures prove nothing */
+	size_t findings, exceeded;
+};
+
+/* One limit; of max-growth there are four, for what may have grown. */
+struct heaptap_finding {
+	const char *limit, *of; /* "max-growth"; what was measured: "peak" */
+	const char *within;     /* the function; NULL: the whole program */
+	const char *unit;       /* of the figures: "bytes", "blocks", "calls" */
+	uint64_t value, allowed;
+	int is_share; /* the limit was given as one */
+	uint64_t share_millionths;
+	uint64_t whole;  /* max-temporary as a share: of so many blocks */
+	uint64_t before; /* max-growth: what the baseline has */
+	int exceeded;
+	size_t culprits; /* the places to blame, if it is exceeded */
+};
+
+struct heaptap_culprit {
+	struct heaptap_tally value, before; /* before: max-growth only */
+	const struct heaptap_frame *const *frame;
+	size_t frames;
+	const char *cut; /* why the stack goes no further, or NULL */
+};
+
+/* What `heaptap budget` says. baseline: the trace to compare with, or NULL; it stands for the one that a budget file names. */
+int heaptap_verdict(struct heaptap_trace *trace, struct heaptap_trace *baseline, const struct heaptap_limits *limits,
+		    struct heaptap_verdict **ret, struct heaptap_error *error);
+void heaptap_verdict_release(struct heaptap_verdict **verdict);
+const struct heaptap_verdict_sums *heaptap_verdict_sums(const struct heaptap_verdict *verdict);
+
+/* Function i of those that limits are for and nothing was allocated in, so that a name may be wrong; NULL: there are no more. */
+const char *heaptap_verdict_unseen(const struct heaptap_verdict *verdict, size_t i);
+
+/* Finding i; NULL: there are no more. Valid until the next one, or a culprit, is asked for. */
+const struct heaptap_finding *heaptap_verdict_get(struct heaptap_verdict *verdict, size_t i);
+
+/* Culprit k of finding i, the worst first; NULL: there are no more, or memory ran out for its frames. */
+const struct heaptap_culprit *heaptap_verdict_culprit(struct heaptap_verdict *verdict, size_t i, size_t k);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* asked.h -- a question of heaptap.h as inspect/ asks it
  *
- * Callers: asked.c, and compared.c, which asks two traces the same.
+ * Callers: asked.c; compared.c, which asks two traces the same; judged.c, which asks for everything.
  */
 #ifndef HT_ASKED_H
 #define HT_ASKED_H

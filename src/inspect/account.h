@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* account.h -- does the account close? every call that was entered, found again or explained
  *
- * Callers: show/verify.c; show/verdict.c, which proves nothing by a trace that is not complete.
+ * Callers: show/verify.c and api/told.c; show/verdict.c and api/judged.c, which prove nothing by a trace that is not complete.
  *
  *   entered = recorded + counted_only + lost + in_flight       per thread and together; in_flight is 0 or 1 per thread
  *

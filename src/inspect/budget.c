@@ -39,6 +39,23 @@ bool ht_limit_counts(enum ht_limit_kind kind)
 	return kind == HT_LIMIT_LEAKED_BLOCKS || kind == HT_LIMIT_ALLOCS || kind == HT_LIMIT_TEMPORARY;
 }
 
+const char *ht_limit_measured(enum ht_limit_kind of)
+{
+	static const char *const words[HT_LIMIT_KINDS] = {
+		[HT_LIMIT_PEAK] = "peak",           [HT_LIMIT_LEAKED] = "leaked", [HT_LIMIT_LEAKED_BLOCKS] = "leaked",
+		[HT_LIMIT_ALLOCATED] = "allocated", [HT_LIMIT_ALLOCS] = "allocs", [HT_LIMIT_TEMPORARY] = "temporary",
+	};
+
+	return words[of];
+}
+
+const char *ht_limit_unit(enum ht_limit_kind of)
+{
+	if (of == HT_LIMIT_ALLOCS)
+		return "calls";
+	return ht_limit_counts(of) ? "blocks" : "bytes";
+}
+
 static enum ht_measure measure_of(enum ht_limit_kind kind)
 {
 	switch (kind) {

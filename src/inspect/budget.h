@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* budget.h -- judges a trace by a budget, and finds who is to blame
  *
- * Caller: show/verdict.c, for `heaptap budget` and `record --budget`.
+ * Callers: show/verdict.c, for `heaptap budget` and `record --budget`; api/judged.c.
  *
  *   limits ──┐
  *   trace  ──┼──► one finding for each limit (for a growth: one each for peak, leaked, allocated, allocs)
@@ -51,5 +51,9 @@ const char *ht_budget_resembling(const struct ht_places *p, const char *function
 
 /* Whether blocks or calls count, not bytes. */
 bool ht_limit_counts(enum ht_limit_kind kind);
+
+/* Of what is measured: "peak"; "bytes", "blocks" or "calls". */
+const char *ht_limit_measured(enum ht_limit_kind of);
+const char *ht_limit_unit(enum ht_limit_kind of);
 
 #endif

@@ -50,7 +50,7 @@ void ht_limits_fini(struct ht_limits *l)
 	*l = (struct ht_limits){ 0 };
 }
 
-int ht_limits_scope(struct ht_limits *l, const char *function, size_t *ret, struct ht_err *err)
+static int find_scope(struct ht_limits *l, const char *function, size_t *ret, struct ht_err *err)
 {
 	const char **new;
 
@@ -87,7 +87,7 @@ static int read_amount(const char *word, struct ht_limit *ret, struct ht_err *er
 	}
 }
 
-int ht_limits_set(struct ht_limits *l, size_t scope, enum ht_limit_kind kind, const char *word, struct ht_err *err)
+static int set_limit(struct ht_limits *l, size_t scope, enum ht_limit_kind kind, const char *word, struct ht_err *err)
 {
 	struct ht_limit limit = { .kind = kind, .scope = scope }, *to;
 	int rc = read_amount(word, &limit, err);
@@ -104,6 +104,22 @@ int ht_limits_set(struct ht_limits *l, size_t scope, enum ht_limit_kind kind, co
 		return no_memory(err);
 	*to = limit;
 	return 0;
+}
+
+int ht_limits_take(struct ht_limits *l, const char *function, const char *const word[HT_LIMIT_KINDS],
+		   struct ht_err *err)
+{
+	size_t scope = HT_SCOPE_WHOLE;
+	int rc = function ? find_scope(l, function, &scope, err) : 0;
+
+	for (int kind = 0; !rc && kind < HT_LIMIT_KINDS; kind++) {
+		if (!word[kind])
+			continue;
+		rc = set_limit(l, scope, (enum ht_limit_kind)kind, word[kind], err);
+		if (rc == HT_EUSAGE)
+			ht_err_set(err, rc, "--%s=%s", names[kind], err->text);
+	}
+	return rc;
 }
 
 /* ---- the file ---------------------------------------------------------------------------------------------- */
@@ -146,7 +162,7 @@ static int read_setting(struct ht_limits *l, const char *path, size_t scope, cha
 	for (int kind = 0; kind < HT_LIMIT_KINDS; kind++) {
 		if (strcmp(name, names[kind]))
 			continue;
-		rc = ht_limits_set(l, scope, (enum ht_limit_kind)kind, word, err);
+		rc = set_limit(l, scope, (enum ht_limit_kind)kind, word, err);
 		return rc == HT_EUSAGE ? ht_err_set(err, rc, "%s = %s", name, err->text) : rc;
 	}
 	return ht_err_set(err, HT_EUSAGE,
@@ -162,7 +178,7 @@ static int read_section(struct ht_limits *l, char *line, size_t *scope, struct h
 	if (line[len - 1] != ']' || strncmp(line, "[in ", 4))
 		return ht_err_set(err, HT_EUSAGE, "%s: write [in FUNCTION]", line);
 	line[len - 1] = 0;
-	return ht_limits_scope(l, trim(line + 3), scope, err);
+	return find_scope(l, trim(line + 3), scope, err);
 }
 
 int ht_limits_read(struct ht_limits *l, const char *path, struct ht_err *err)

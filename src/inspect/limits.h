@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* limits.h -- a memory budget as it is written: what is allowed, of what, within what
  *
- * Callers: show/budget.c and show/record.c, which read it; budget.c, which judges by it.
+ * Callers: show/budget.c, show/record.c and api/judged.c, which read it; budget.c, which judges by it.
  *
  *   # a file                              option
  *   max-peak = 64M                        --max-peak=64M            of the whole program
@@ -56,8 +56,9 @@ const char *ht_limit_name(enum ht_limit_kind kind);
 int ht_limits_init(struct ht_limits *l, struct ht_err *err);
 void ht_limits_fini(struct ht_limits *l);
 
-int ht_limits_scope(struct ht_limits *l, const char *function, size_t *ret, struct ht_err *err);
-int ht_limits_set(struct ht_limits *l, size_t scope, enum ht_limit_kind kind, const char *word, struct ht_err *err);
+/* What options say: the word of each kind, NULL if it was not given. Within this function; NULL: of the whole program. */
+int ht_limits_take(struct ht_limits *l, const char *function, const char *const word[HT_LIMIT_KINDS],
+		   struct ht_err *err);
 
 /* A path in the file is taken from the file's folder. What is wrong is said with its line, not with the file's name. */
 int ht_limits_read(struct ht_limits *l, const char *path, struct ht_err *err);

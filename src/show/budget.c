@@ -52,34 +52,20 @@ static const struct ht_option options[] = {
 	[OPT_END] = { 0 },
 };
 
-static int set_limits(const struct ht_given *given, struct ht_limits *l, size_t scope, struct ht_err *err)
-{
-	for (int kind = 0; kind < HT_LIMIT_KINDS; kind++) {
-		const char *word = given->option[kind];
-		int rc = word ? ht_limits_set(l, scope, (enum ht_limit_kind)kind, word, err) : 0;
-
-		if (rc == HT_EUSAGE)
-			ht_err_set(err, rc, "--%s=%s", options[kind].name, err->text);
-		if (rc)
-			return rc;
-	}
-	return 0;
-}
-
+/* The words of the limits are the first of the options. */
 static int read_limits(const struct ht_given *given, struct ht_limits *l, struct ht_err *err)
 {
-	size_t scope = HT_SCOPE_WHOLE;
+	bool within = false;
 	int rc = 0;
 
 	for (size_t i = 0; !rc && i < given->each.count; i++) {
 		if (given->each.at[i].option != OPT_IN)
 			continue;
-		rc = ht_limits_scope(l, given->each.at[i].value, &scope, err);
-		if (!rc)
-			rc = set_limits(given, l, scope, err);
+		rc = ht_limits_take(l, given->each.at[i].value, given->option, err);
+		within = true;
 	}
-	if (!rc && scope == HT_SCOPE_WHOLE)
-		rc = set_limits(given, l, scope, err);
+	if (!within)
+		rc = ht_limits_take(l, NULL, given->option, err);
 	if (given->option[OPT_BASELINE])
 		l->baseline = given->option[OPT_BASELINE];
 	return rc ? rc : ht_limits_check(l, err);

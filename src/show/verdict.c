@@ -40,20 +40,10 @@ struct side {
 
 /* ---- words ------------------------------------------------------------------------------------------------- */
 
-static const char *measured(enum ht_limit_kind of)
-{
-	static const char *const words[HT_LIMIT_KINDS] = {
-		[HT_LIMIT_PEAK] = "peak",           [HT_LIMIT_LEAKED] = "leaked", [HT_LIMIT_LEAKED_BLOCKS] = "leaked",
-		[HT_LIMIT_ALLOCATED] = "allocated", [HT_LIMIT_ALLOCS] = "allocs", [HT_LIMIT_TEMPORARY] = "temporary",
-	};
-
-	return words[of];
-}
-
 char *ht_verdict_title(char *to, const struct ht_finding *f)
 {
 	if (f->limit.kind == HT_LIMIT_GROWTH)
-		snprintf(to, HT_VERDICT_TEXT_BYTES, "max-growth of %s", measured(f->of));
+		snprintf(to, HT_VERDICT_TEXT_BYTES, "max-growth of %s", ht_limit_measured(f->of));
 	else
 		snprintf(to, HT_VERDICT_TEXT_BYTES, "%s", ht_limit_name(f->limit.kind));
 	return to;
@@ -204,22 +194,15 @@ static const struct ht_field finding_fields[] = {
 	{ .name = "before" }, { .name = "exceeded" },
 };
 
-static const char *unit_of(enum ht_limit_kind of)
-{
-	if (of == HT_LIMIT_ALLOCS)
-		return "calls";
-	return ht_limit_counts(of) ? "blocks" : "bytes";
-}
-
 static void print_finding_json(const struct ht_verdict_ask *ask, const struct ht_finding *f, const struct ht_places *p)
 {
 	struct ht_table t = HT_TABLE(finding_fields);
 	bool growth = f->limit.kind == HT_LIMIT_GROWTH;
 
 	ht_table_add(&t, ht_name(ht_limit_name(f->limit.kind)));
-	ht_table_add(&t, ht_name(measured(f->of)));
+	ht_table_add(&t, ht_name(ht_limit_measured(f->of)));
 	ht_table_add(&t, ht_name(ask->limits->scopes.at[f->limit.scope]));
-	ht_table_add(&t, ht_name(unit_of(f->of)));
+	ht_table_add(&t, ht_name(ht_limit_unit(f->of)));
 	ht_table_add(&t, ht_number(f->value));
 	ht_table_add(&t, ht_number(f->allowed));
 	ht_table_add(&t, ht_if(f->limit.is_share, ht_hundredths(f->limit.most * 100 / (HT_SHARE_WHOLE / 100))));

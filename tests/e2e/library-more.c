@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* library-more.c -- answers timeline, errors, block and diff as the commands do, by libheaptap alone
+/* library-more.c -- answers timeline, errors, block, diff and budget as the commands do, by libheaptap alone
  *
  *   library-more timeline --json FILE [--points=N]        library-more errors --json FILE
  *   library-more block --json FILE ADDRESS|EVENT          library-more diff --json BEFORE AFTER [--by=MEASURE]
+ *   library-more budget --json FILE [--max-peak=SIZE]... [--in=FUNCTION]... [--budget=FILE] [--baseline=FILE]
  *   library-more wrong FILE                               what must be refused, on an intact trace
  *
- * Called by library.sh, and by `answered` of lib.sh in the place of heaptap. The exit status is the command's.
+ * Called by library.sh; by `answered` of lib.sh and by limits.sh in the place of heaptap. The exit status is the command's.
  */
 #include "library.h"
 
@@ -180,6 +181,85 @@ static int diff(struct heaptap_trace **before, const char *path, const char *by)
 	return broken ? 4 : 0;
 }
 
+/* ---- budget ------------------------------------------------------------------------------------------------ */
+
+static struct heaptap_limits limits = { .size = sizeof(limits) };
+
+static void put_culprit(const struct heaptap_culprit *c, int growth)
+{
+	printf("{\"bytes\":%" PRIu64 ",\"count\":%" PRIu64 ",", c->value.bytes, c->value.count);
+	if (growth)
+		put_number("before_bytes", c->before.bytes);
+	if (growth)
+		put_number("before_count", c->before.count);
+	put_frames(c->frame, c->frames);
+	printf("}");
+}
+
+static void put_finding(struct heaptap_verdict *v, size_t i)
+{
+	const struct heaptap_finding *f = heaptap_verdict_get(v, i);
+	int growth = !strcmp(f->limit, "max-growth");
+
+	put_name("limit", f->limit);
+	put_name("of", f->of);
+	put_name("within", f->within);
+	put_name("unit", f->unit);
+	put_number("value", f->value);
+	put_number("allowed", f->allowed);
+	if (f->is_share)
+		printf("\"percent\":%" PRIu64 ".%02" PRIu64 ",", f->share_millionths / 10000,
+		       f->share_millionths / 100 % 100);
+	else
+		printf("\"percent\":null,");
+	put_if("whole", f->is_share && !growth, f->whole);
+	put_if("before", growth, f->before);
+	put_flag("exceeded", f->exceeded);
+	put_number("places", f->culprits);
+	printf("\"worst\":[");
+	for (size_t k = 0; heaptap_verdict_culprit(v, i, k); k++) {
+		if (k)
+			putchar(',');
+		put_culprit(heaptap_verdict_culprit(v, i, k), growth);
+	}
+	printf("]");
+}
+
+/* All traces are closed before the answer is read: it holds them. */
+static int budget(struct heaptap_trace **t, const char *baseline)
+{
+	const struct heaptap_verdict_sums *sums;
+	struct heaptap_trace *before = NULL;
+	struct heaptap_verdict *v;
+	int status;
+
+	if (baseline && heaptap_open(baseline, &opening, &before, &error))
+		return complain();
+	if (heaptap_verdict(*t, before, &limits, &v, &error)) {
+		heaptap_close(&before);
+		return complain();
+	}
+	heaptap_close(&before);
+	heaptap_close(t);
+	sums = heaptap_verdict_sums(v);
+	for (size_t i = 0; heaptap_verdict_unseen(v, i); i++)
+		fprintf(stderr, "library: nothing was allocated in a function named %s\n",
+			heaptap_verdict_unseen(v, i));
+	putchar('{');
+	put_number("exceeded", sums->exceeded);
+	put_flag("complete", sums->complete);
+	printf("\"limits\":[");
+	for (size_t i = 0; i < sums->findings; i++) {
+		printf(i ? ",{" : "{");
+		put_finding(v, i);
+		printf("}");
+	}
+	printf("]}\n");
+	status = sums->complete ? sums->exceeded > 0 : 4;
+	heaptap_verdict_release(&v);
+	return status;
+}
+
 /* ---- what is wrong ----------------------------------------------------------------------------------------- */
 
 static int stop(void *state, const struct heaptap_lifetime *l)
@@ -195,6 +275,7 @@ static void ask_nothing(void)
 	struct heaptap_timeline *line = NULL;
 	struct heaptap_misuses *misuses = NULL;
 	struct heaptap_changes *changes = NULL;
+	struct heaptap_verdict *verdict = NULL;
 
 	EXPECT(heaptap_timeline(NULL, 5, &line, &error) == HEAPTAP_EUSAGE && !line);
 	EXPECT(!heaptap_timeline_peak(NULL) && !heaptap_timeline_get(NULL, 0));
@@ -203,13 +284,55 @@ static void ask_nothing(void)
 	EXPECT(heaptap_story_of_address(NULL, 1, stop, NULL, &error) == HEAPTAP_EUSAGE);
 	EXPECT(heaptap_changes(NULL, NULL, NULL, &changes, &error) == HEAPTAP_EUSAGE && !changes);
 	EXPECT(!heaptap_changes_get(NULL, 0) && !heaptap_changes_count(NULL) && !heaptap_changes_same(NULL));
+	EXPECT(heaptap_verdict(NULL, NULL, NULL, &verdict, &error) == HEAPTAP_EUSAGE && !verdict);
+	EXPECT(!heaptap_verdict_get(NULL, 0) && !heaptap_verdict_culprit(NULL, 0, 0));
+	EXPECT(!heaptap_verdict_sums(NULL) && !heaptap_verdict_unseen(NULL, 0));
 	heaptap_timeline_release(NULL);
 	heaptap_timeline_release(&line);
 	heaptap_misuses_release(&misuses);
 	heaptap_changes_release(&changes);
+	heaptap_verdict_release(NULL);
+	heaptap_verdict_release(&verdict);
 }
 
-static int wrong(struct heaptap_trace *t)
+/* Whether these limits are refused with this code, and words in the reason. */
+static int refused(struct heaptap_trace *t, struct heaptap_trace *baseline, struct heaptap_limits l, int code,
+		   const char *says)
+{
+	struct heaptap_verdict *v = NULL;
+
+	l.size = sizeof(l);
+	return heaptap_verdict(t, baseline, &l, &v, &error) == code && !v && strstr(error.text, says);
+}
+
+static void judge_wrongly(struct heaptap_trace *t, const char *file)
+{
+	struct heaptap_open_options window = { .size = sizeof(window), .from = "0us", .to = "1us" };
+	const char *const nameless[] = { "", NULL };
+	const struct heaptap_limits peak = { .size = sizeof(peak), .max_peak = "16000000T" };
+	struct heaptap_verdict *v = NULL;
+	struct heaptap_trace *part;
+
+	EXPECT(heaptap_verdict(t, NULL, NULL, &v, &error) == HEAPTAP_EUSAGE && !v);
+	EXPECT(refused(t, NULL, (struct heaptap_limits){ 0 }, HEAPTAP_EUSAGE, "no limit is given"));
+	EXPECT(refused(t, NULL, (struct heaptap_limits){ .max_peak = "5%" }, HEAPTAP_EUSAGE, "--max-peak=5%"));
+	EXPECT(refused(t, NULL, (struct heaptap_limits){ .max_peak = "1", .in = nameless }, HEAPTAP_EUSAGE, "a name"));
+	EXPECT(refused(t, NULL, (struct heaptap_limits){ .max_growth = "1%" }, HEAPTAP_EUSAGE, "needs a baseline"));
+	EXPECT(refused(t, t, (struct heaptap_limits){ .max_peak = "1" }, HEAPTAP_EUSAGE, "needs max-growth"));
+	EXPECT(refused(t, NULL, (struct heaptap_limits){ .budget = "absent" }, HEAPTAP_ESYSTEM, "absent: cannot open"));
+	EXPECT(refused(t, NULL, (struct heaptap_limits){ .budget = file }, HEAPTAP_EUSAGE, "line 1"));
+	EXPECT(refused(t, NULL, (struct heaptap_limits){ .budget = "growth.budget" }, HEAPTAP_EUSAGE, "earlier.htap"));
+	EXPECT(!heaptap_open(file, &window, &part, &error));
+	EXPECT(refused(part, NULL, peak, HEAPTAP_EUSAGE, "window"));
+	EXPECT(refused(t, part, peak, HEAPTAP_EUSAGE, "window"));
+	heaptap_close(&part);
+	EXPECT(!heaptap_verdict(t, NULL, &peak, &v, &error));
+	EXPECT(!heaptap_verdict_get(v, 1) && !heaptap_verdict_culprit(v, 0, 0) && !heaptap_verdict_culprit(v, 1, 0));
+	heaptap_verdict_release(&v);
+	EXPECT(!v);
+}
+
+static int wrong(struct heaptap_trace *t, const char *file)
 {
 	struct heaptap_question q = { .size = sizeof(q), .by = "live" };
 	struct heaptap_timeline *line = NULL;
@@ -226,12 +349,44 @@ static int wrong(struct heaptap_trace *t)
 	EXPECT(heaptap_changes(t, t, &q, &changes, &error) == HEAPTAP_EUSAGE && !changes);
 	EXPECT(!heaptap_changes(t, t, NULL, &changes, &error) && !heaptap_changes_count(changes));
 	heaptap_changes_release(&changes);
+	judge_wrongly(t, file);
 	return bad;
+}
+
+/* "--max-peak=64M" into the field that is called so. */
+static int take_limit(const char *word)
+{
+	static const char *in[16];
+	const struct {
+		const char *name;
+		const char **to;
+	} known[] = {
+		{ "--max-peak=", &limits.max_peak },
+		{ "--max-leaked=", &limits.max_leaked },
+		{ "--max-leaked-blocks=", &limits.max_leaked_blocks },
+		{ "--max-allocated=", &limits.max_allocated },
+		{ "--max-allocs=", &limits.max_allocs },
+		{ "--max-temporary=", &limits.max_temporary },
+		{ "--max-growth=", &limits.max_growth },
+		{ "--budget=", &limits.budget },
+	};
+	static size_t functions;
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (!strncmp(word, known[i].name, strlen(known[i].name))) {
+			*known[i].to = word + strlen(known[i].name);
+			return 1;
+		}
+	if (strncmp(word, "--in=", 5) || functions == sizeof(in) / sizeof(*in) - 1)
+		return 0;
+	in[functions++] = word + 5;
+	limits.in = in;
+	return 1;
 }
 
 int main(int argc, char **argv)
 {
-	const char *word[2] = { NULL, NULL }, *what = argc > 1 ? argv[1] : "", *by = NULL;
+	const char *word[2] = { NULL, NULL }, *what = argc > 1 ? argv[1] : "", *by = NULL, *baseline = NULL;
 	size_t words = 0, points = 500;
 	struct heaptap_trace *t;
 	int status = 2;
@@ -241,6 +396,10 @@ int main(int argc, char **argv)
 			points = strtoul(argv[i] + 9, NULL, 10);
 		else if (!strncmp(argv[i], "--by=", 5))
 			by = argv[i] + 5;
+		else if (!strncmp(argv[i], "--baseline=", 11))
+			baseline = argv[i] + 11;
+		else if (take_limit(argv[i]))
+			continue;
 		else if (strcmp(argv[i], "--json") && words < 2)
 			word[words++] = argv[i];
 	if (heaptap_open(word[0], &opening, &t, &error))
@@ -253,8 +412,10 @@ int main(int argc, char **argv)
 		status = block(t, word[1]);
 	else if (!strcmp(what, "diff"))
 		status = diff(&t, word[1], by);
+	else if (!strcmp(what, "budget"))
+		status = budget(&t, baseline);
 	else if (!strcmp(what, "wrong"))
-		status = wrong(t);
+		status = wrong(t, word[0]);
 	heaptap_close(&t);
 	return status;
 }

@@ -68,7 +68,7 @@ echo 'leak:main' >known
 report suppressible.htap --suppressions=known
 agree "reports" library.got command.said
 
-# Time, single blocks, two traces: the oracles of the commands judge the library, and where there is none, the command does.
+# Time, single blocks, two traces (of budgets: limits.sh): the oracles of the commands judge the library, and where there is none, the command does.
 for question in errors timeline; do
 	for file in violation every damaged; do
 		HEAPTAP=$O/e2e/library-more answered $question "$TOP/tests/golden/$file.htap"
@@ -86,7 +86,8 @@ for by in leaked peak allocated calls temporary; do
 	"$HEAPTAP" diff --json -n 0 --by=$by fresh.htap family.htap >>command.said 2>/dev/null
 done
 agree "timeline, errors, blocks, changes" library.got command.said
-"$O/e2e/library-more" wrong fresh.htap || fail "wrong questions about time, blocks and changes"
+echo $'baseline = earlier.htap\nmax-growth = 5%' >growth.budget
+"$O/e2e/library-more" wrong fresh.htap || fail "wrong questions about time, blocks, changes and budgets"
 
 # Opened for a window, a trace answers as the whole one does for that window; with checkpoints too.
 "$HEAPTAP" checkpoint suppressible.htap >/dev/null || fail "checkpoint: exit $?"

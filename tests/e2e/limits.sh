@@ -1,17 +1,24 @@
 #!/bin/bash
 # limits.sh -- `heaptap budget` finds what a program confesses, draws the line exactly, and takes no incomplete trace for a proof
 #
-# Of golden traces the figures are worked out by hand. tests/e2e/ci-page.sh has the JUnit file and the annotations.
+# Of golden traces the figures are worked out by hand. The library gives the same verdicts. tests/e2e/ci-page.sh has the JUnit file and the annotations.
 . "$(dirname "$0")/lib.sh"
 need jq gcc
 golden=$TOP/tests/golden
 
-judged() { # judged STATUS FILE WORD...: the object is in `verdict`
+also=() # what the library needs besides
+judged() { # judged STATUS WORD...: the object is in `verdict`, and all of it is the library's too
 	local expected=$1 status
 	shift
-	"$HEAPTAP" budget --json "$@" >verdict 2>says
+	"$HEAPTAP" budget --json -n 0 "$@" >verdict 2>says
 	status=$?
 	[ $status = "$expected" ] || fail "budget $*: status $status, expected $expected: $(cat verdict says)"
+	"$O/e2e/library-more" budget "$@" "${also[@]}" >by-library 2>library.says
+	status=$?
+	[ $status = "$expected" ] || fail "the library, $*: status $status, expected $expected: $(cat by-library library.says)"
+	/usr/bin/python3 "$TOP/tests/decoder/same.py" by-library verdict || fail "$*: the library says otherwise"
+	[ "$(jq '[.limits[].worst[].bytes]' by-library)" = "$(jq '[.limits[].worst[].bytes]' verdict)" ] || fail "$*: other places"
+	[ "$(grep -o 'nothing was allocated[^;]*' says)" = "$(grep -o 'nothing was allocated.*' library.says)" ] || fail "$*: $(cat library.says)"
 }
 
 figures() { # figures EXPECTED: [limit, within, value, allowed, exceeded] of each
@@ -98,7 +105,9 @@ jq -e '.limits[] | select(.of == "allocs") | .places == 1 and .worst[0].before_c
 mkdir -p sub
 cp before.htap sub/
 printf '# remark\n\n max-leaked=11K \nbaseline = before.htap\nmax-growth = 10%%\n[in parse]\nmax-allocs = 110\n' >sub/ok.budget
+also=(--baseline=sub/before.htap)
 judged 0 --budget=sub/ok.budget --max-leaked=12K after.htap
+also=()
 jq -e '.limits[0].allowed == 12288 and .limits[-1].within == "parse"' verdict >/dev/null || fail "$(cat verdict)"
 budgeted() { # budgeted STATUS BUDGET CMD...
 	local expected=$1 budget=$2 status
