@@ -96,6 +96,7 @@ struct heaptap_facts {
 	uint64_t unfreed_bytes, unfreed_blocks;
 	uint64_t file_bytes, threads, contexts, images, modules, forked_children, blocked_ns;
 	size_t processes;
+	uint64_t modules_left_out; /* their code found no place in the table of modules */
 };
 
 /* What `heaptap info` says. Replays the trace, the first time. */

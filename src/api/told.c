@@ -55,6 +55,7 @@ static void tell_counts(struct ht_model *m, struct heaptap_facts *f)
 	f->damages = ht_model_damages(m, &damage);
 	f->missing_events = m->missing;
 	f->file_bytes = ht_model_file_bytes(m);
+	f->modules_left_out = m->end.modules_left_out;
 	f->forked_children = m->end.forked_children;
 	f->free_stacks = m->session.flags & 2 ? 1 : 0;
 	f->broken = ht_model_broken(m);

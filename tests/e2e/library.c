@@ -127,6 +127,7 @@ static int info(struct heaptap_trace *t)
 	put_number("contexts", f->contexts);
 	put_number("images", f->images);
 	put_number("modules", f->modules);
+	put_number("modules_left_out", f->modules_left_out);
 	put_number("forked_children", f->forked_children);
 	printf("\"processes\":[");
 	for (size_t i = 0; heaptap_process(t, i); i++) {
