@@ -124,7 +124,9 @@ static void flush(struct recording *r)
 
 static bool follows_children(const struct recording *r)
 {
-	return r->o->flags & (HT_SESSION_FOLLOW_FORK | HT_SESSION_FOLLOW_EXEC);
+	static_assert(HT_SESSION_FOLLOWS == (HT_SESSION_FOLLOW_FORK | HT_SESSION_FOLLOW_EXEC),
+		      "the trace has the same bits");
+	return r->o->flags & HT_SESSION_FOLLOWS;
 }
 
 static void look_at_processes(struct recording *r)
@@ -418,7 +420,7 @@ static void put_session(struct recording *r)
 		.start_ticks = r->ticker.first.ticks,
 		.start_realtime_ns = r->ticker.first.realtime_ns,
 		.policy = r->o->policy,
-		.flags = r->o->flags,
+		.flags = r->o->flags | (r->result->untold ? HT_SESSION_UNTOLD : 0),
 		.pid = (uint64_t)r->launch.pid,
 		.heaptap = { r->o->version, strlen(r->o->version) },
 	};
@@ -513,6 +515,11 @@ static int go(struct recording *r, struct ht_err *err)
 	char address[64];
 	int rc;
 
+	if (follows_children(r)) {
+		ht_kin_listen(&r->kin);
+		r->images.execs_told = r->kin.fd >= 0;
+		r->result->untold = r->kin.fd < 0;
+	}
 	ht_ticker_mark(&r->ticker);
 	r->ticker.first = r->ticker.last; /* time counts from here */
 	put_session(r);
@@ -521,10 +528,6 @@ static int go(struct recording *r, struct ht_err *err)
 	ht_session_start(&r->session, (uint32_t)r->launch.pid);
 	r->begun_ns = r->tick_ns = r->second_ns = ht_ticker_monotonic_ns();
 	r->quick_until_ns = r->begun_ns + YOUNG_NS;
-	if (follows_children(r)) {
-		ht_kin_listen(&r->kin);
-		r->images.execs_told = r->kin.fd >= 0;
-	}
 	r->root = ht_processes_add(&r->processes, r->launch.pid, NULL, r->ticker.first.ticks, r->ticker.first.ticks);
 	if (!r->root)
 		return ht_err_set(err, HT_ESYSTEM, "out of memory");

@@ -48,6 +48,7 @@ struct ht_recording_result {
 	uint32_t forked_children, images, images_not_recorded;
 	uint32_t processes, unheard, still_running, modules_left_out;
 	bool kin_unknown;           /* the kernel told of more processes than could be heard */
+	bool untold;                /* it told of none, and children were followed: the shortest may be missing */
 	char why_not_recorded[512]; /* the last of them */
 	bool limit_reached;
 	bool write_failed;

@@ -19,6 +19,10 @@
 #define HT_INDEX_TAIL "HTAPEND1"
 #define HT_EVENT_COLUMNS 6
 
+/* Of SESSION's flags; those below are channel.h's enum ht_session_flag. */
+#define HT_SESSION_FOLLOWS (1u << 2 | 1u << 3)
+#define HT_SESSION_UNTOLD (1u << 4)
+
 enum ht_block_kind {
 	HT_BLOCK_SESSION = 1,
 	HT_BLOCK_IMAGE = 2,

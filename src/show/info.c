@@ -72,6 +72,8 @@ static const struct ht_field fact_fields[] = {
 	{ "modules", "modules", 0 },
 	{ "modules_left_out", "  left out", 0 },
 	{ "forked_children", "forked children", 0 },
+	{ "processes_told", NULL, 0 },
+	{ NULL, "cannot be seen", 0 },
 	{ "damaged_streams", "broken threads", 0 },
 	{ "policy", "when full", 0 },
 	{ "clock", "clock", 0 },
@@ -265,6 +267,7 @@ static bool has_image(const struct ht_model *m, uint64_t image)
 static void add_rest(struct ht_table *t, const struct ht_model *m, const uint64_t by_cut[HT_STACK_CUTS])
 {
 	uint64_t images = 0, modules = 0;
+	bool untold = m->session.flags & HT_SESSION_UNTOLD;
 
 	ht_table_add(t, ht_number(m->threads));
 	ht_table_add(t, ht_number(m->contexts.count));
@@ -278,6 +281,8 @@ static void add_rest(struct ht_table *t, const struct ht_model *m, const uint64_
 	ht_table_add(t, ht_number(modules));
 	ht_table_add(t, ht_number(m->end.modules_left_out));
 	ht_table_add(t, ht_number(m->end.forked_children));
+	ht_table_add(t, ht_if(m->session.flags & HT_SESSION_FOLLOWS, ht_flag(!untold)));
+	ht_table_add(t, ht_if(untold, ht_name("programs that ended within some 0.1 s and never ran the agent")));
 	ht_table_add(t, ht_number(m->end.damaged_streams));
 	ht_table_add(t, WORD(policy_words, m->session.policy));
 	ht_table_add(t, WORD(clock_words, m->session.clock));

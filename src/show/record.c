@@ -233,6 +233,10 @@ static void tell(const struct ht_recording_result *r, bool terminal)
 		tell_gist(r);
 	if (terminal && r->forked_children)
 		fprintf(stderr, "heaptap: %u forked children ran unrecorded\n", r->forked_children);
+	if (terminal && r->untold)
+		fputs("heaptap: the kernel did not tell of processes (heaptap doctor: children): one that ended within "
+		      "some 0.1 s without an agent would not have been seen\n",
+		      stderr);
 	if (terminal && r->still_running)
 		fprintf(stderr,
 			"heaptap: %u of %u processes run on, unrecorded from here (--wait=tree waits for them)\n",

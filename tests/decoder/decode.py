@@ -906,6 +906,7 @@ def info(trace):
     allocs, frees = counts[ALLOC] + counts[ALLOC_FAILED], counts[FREE]
     reallocs = sum(counts[kind] for kind in REALLOC_ENDS)
     sums = Family(trace).sums
+    flags = trace.session["flags"] if trace.session else 0  # [5.1]
     return {
         "events": allocs + frees + reallocs,
         "allocs": allocs,
@@ -917,6 +918,7 @@ def info(trace):
         "images": len(trace.images),
         "modules_left_out": trace.end["modules_left_out"] if trace.end else 0,
         "forked_children": trace.end["forked_children"] if trace.end else 0,
+        "processes_told": not flags & 16 if flags & 12 else None,
         **sums[None].answer(),
         "processes": [
             {
