@@ -270,26 +270,6 @@ static int open_file(struct ht_reader *r, const char *path, struct ht_err *err)
 	return 0;
 }
 
-int ht_reader_open(const char *path, struct ht_reader **ret, struct ht_err *err)
-{
-	struct ht_reader *r = calloc(1, sizeof(*r));
-	int rc;
-
-	if (!r)
-		return ht_err_sys(err, "no memory");
-	rc = open_file(r, path, err);
-	if (!rc)
-		rc = ht_opener_create(&r->opener, err);
-	if (!rc)
-		rc = scan(r, err);
-	if (rc) {
-		ht_reader_close(r);
-		return rc;
-	}
-	*ret = r;
-	return 0;
-}
-
 /* Where the index is: what the last 16 bytes say, if an INDEX block that ends with the file stands there. */
 static int find_index(struct ht_reader *r, struct ht_block *ret, uint64_t *ret_offset, struct ht_err *err)
 {
@@ -371,7 +351,9 @@ static int read_index(struct ht_reader *r, struct ht_err *err)
 	return rc;
 }
 
-int ht_reader_open_indexed(const char *path, struct ht_reader **ret, struct ht_err *err)
+/* `find` fills in the blocks. */
+static int open_by(const char *path, int (*find)(struct ht_reader *, struct ht_err *), struct ht_reader **ret,
+		   struct ht_err *err)
 {
 	struct ht_reader *r = calloc(1, sizeof(*r));
 	int rc;
@@ -382,13 +364,23 @@ int ht_reader_open_indexed(const char *path, struct ht_reader **ret, struct ht_e
 	if (!rc)
 		rc = ht_opener_create(&r->opener, err);
 	if (!rc)
-		rc = read_index(r, err);
+		rc = find(r, err);
 	if (rc) {
 		ht_reader_close(r);
 		return rc;
 	}
 	*ret = r;
 	return 0;
+}
+
+int ht_reader_open(const char *path, struct ht_reader **ret, struct ht_err *err)
+{
+	return open_by(path, scan, ret, err);
+}
+
+int ht_reader_open_indexed(const char *path, struct ht_reader **ret, struct ht_err *err)
+{
+	return open_by(path, read_index, ret, err);
 }
 
 void ht_reader_close(struct ht_reader *r)

@@ -154,16 +154,7 @@ static const char *time_name(char to[HT_SPREADS_NAME], uint32_t class)
 /* The last class stands for the other threads. */
 static const char *calls_name(char to[HT_SPREADS_NAME], uint32_t class)
 {
-	uint64_t least, most;
-
-	if (class == HT_LIFE_CALLS)
-		return "by another thread";
-	ht_sites_size_bounds(class, &least, &most);
-	if (least == most)
-		snprintf(to, HT_SPREADS_NAME, "%" PRIu64, least);
-	else
-		snprintf(to, HT_SPREADS_NAME, "%" PRIu64 "-%" PRIu64, least, most);
-	return to;
+	return class == HT_LIFE_CALLS ? "by another thread" : ht_spreads_range(to, class);
 }
 
 static void write_within(char *to, size_t cap, const struct ht_lifetimes_options *o)
@@ -324,34 +315,6 @@ static void print_classes(const struct ht_tally *class)
 	ht_table_fini(&t);
 }
 
-static const struct ht_field calls_fields[] = {
-	{ .name = "from" },
-	{ .name = "to" },
-	{ .name = "blocks" },
-	{ .name = "bytes" },
-};
-
-static void print_calls(const struct ht_tally *class)
-{
-	struct ht_table t = HT_TABLE(calls_fields);
-
-	for (uint32_t i = 0; i < HT_LIFE_CALLS; i++) {
-		uint64_t least, most;
-
-		if (!class[i].count)
-			continue;
-		ht_sites_size_bounds(i, &least, &most);
-		ht_table_add(&t, ht_number(least));
-		ht_table_add(&t, ht_number(most));
-		ht_table_add(&t, ht_number(class[i].count));
-		ht_table_add(&t, ht_number(class[i].bytes));
-	}
-	ht_out_text("[");
-	ht_table_json_rows(&t, false);
-	ht_out_text("]");
-	ht_table_fini(&t);
-}
-
 static void print_pairs_json(const struct answer *a)
 {
 	const struct ht_stream *stream = a->subject.model->streams.at;
@@ -404,7 +367,7 @@ static void print_json(const struct answer *a)
 	ht_out_text(",\"by_time\":");
 	print_classes(a->lives.spread.whole);
 	ht_out_text(",\"by_calls\":");
-	print_calls(a->lives.calls);
+	ht_spreads_json(a->lives.calls, HT_LIFE_CALLS);
 	ht_out_text(",\"hand_overs\":");
 	print_pairs_json(a);
 	ht_outf(",\"by\":\"%s\",\"places\":%zu,\"sites\":[", by_name[a->by], a->ranking.list.count);

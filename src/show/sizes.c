@@ -22,7 +22,6 @@
 #include "show/spreads.h"
 #include "show/stacks.h"
 #include "show/subject.h"
-#include "show/table.h"
 
 #define PLACES_SHOWN 10
 #define FRAMES_SHOWN 12
@@ -87,18 +86,6 @@ static int read_options(const struct ht_given *given, struct answer *a, struct h
 
 /* ---- text -------------------------------------------------------------------------------------------------- */
 
-static const char *range_name(char to[HT_SPREADS_NAME], uint32_t class)
-{
-	uint64_t least, most;
-
-	ht_sites_size_bounds(class, &least, &most);
-	if (least == most)
-		snprintf(to, HT_SPREADS_NAME, "%" PRIu64, least);
-	else
-		snprintf(to, HT_SPREADS_NAME, "%" PRIu64 "-%" PRIu64, least, most);
-	return to;
-}
-
 static void print_grown(const struct ht_grown *g)
 {
 	char chains[HT_FIGURE_BYTES], moved[HT_FIGURE_BYTES], bytes[HT_FIGURE_BYTES];
@@ -118,7 +105,7 @@ static void print_chains(const struct answer *a)
 	print_grown(&a->sizes.whole);
 	for (uint32_t i = 0; i < HT_SIZES_CLASSES; i++)
 		class[i].count = a->sizes.chains[i];
-	ht_spreads_line("times grown: ", class, HT_SIZES_CLASSES, range_name);
+	ht_spreads_line("times grown: ", class, HT_SIZES_CLASSES, ht_spreads_range);
 }
 
 static void print_places(const struct answer *a)
@@ -141,7 +128,7 @@ static void print_places(const struct answer *a)
 			ht_outf("%s, %s\n", ht_figure_count(blocks, r->value.count, "block", "blocks"),
 				ht_figure_bytes(bytes, r->value.bytes));
 		ht_spread_place(&a->sizes.spread, &a->places, r->node, class);
-		ht_spreads_line("        ", class, HT_SIZES_CLASSES, range_name);
+		ht_spreads_line("        ", class, HT_SIZES_CLASSES, ht_spreads_range);
 		ht_stacks_text(&a->places, r->node, a->most_frames);
 	}
 	if (shown < count)
@@ -154,40 +141,12 @@ static void print_text(const struct answer *a)
 		ht_out_text("no block was made\n");
 		return;
 	}
-	ht_spreads_text("size", a->sizes.spread.whole, HT_SIZES_CLASSES, range_name);
+	ht_spreads_text("size", a->sizes.spread.whole, HT_SIZES_CLASSES, ht_spreads_range);
 	print_chains(a);
 	print_places(a);
 }
 
 /* ---- data -------------------------------------------------------------------------------------------------- */
-
-static const struct ht_field class_fields[] = {
-	{ .name = "from" },
-	{ .name = "to" },
-	{ .name = "blocks" },
-	{ .name = "bytes" },
-};
-
-static void print_classes(const struct ht_tally *class)
-{
-	struct ht_table t = HT_TABLE(class_fields);
-
-	for (uint32_t i = 0; i < HT_SIZES_CLASSES; i++) {
-		uint64_t least, most;
-
-		if (!class[i].count)
-			continue;
-		ht_sites_size_bounds(i, &least, &most);
-		ht_table_add(&t, ht_number(least));
-		ht_table_add(&t, ht_number(most));
-		ht_table_add(&t, ht_number(class[i].count));
-		ht_table_add(&t, ht_number(class[i].bytes));
-	}
-	ht_out_text("[");
-	ht_table_json_rows(&t, false);
-	ht_out_text("]");
-	ht_table_fini(&t);
-}
 
 static void print_grown_json(const struct ht_grown *g)
 {
@@ -218,7 +177,7 @@ static void print_json(const struct answer *a)
 
 	ht_outf("{\"blocks\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"by_size\":", a->sizes.spread.all.count,
 		a->sizes.spread.all.bytes);
-	print_classes(a->sizes.spread.whole);
+	ht_spreads_json(a->sizes.spread.whole, HT_SIZES_CLASSES);
 	ht_out_text(",");
 	print_grown_json(&a->sizes.whole);
 	ht_out_text(",\"by_growth\":[");
@@ -236,7 +195,7 @@ static void print_json(const struct answer *a)
 		ht_outf("%s{\"blocks\":%" PRIu64 ",\"bytes\":%" PRIu64 ",", i ? "," : "", all.count, all.bytes);
 		print_grown_json(&a->grown[node]);
 		ht_out_text(",\"by_size\":");
-		print_classes(class);
+		ht_spreads_json(class, HT_SIZES_CLASSES);
 		ht_out_text(",\"stack\":");
 		ht_stacks_json(&a->places, node);
 		ht_out_text("}");

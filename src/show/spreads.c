@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* spreads.c -- one table or one line for each histogram
+/* spreads.c -- one table, one line or one array for each histogram
  *
  * spreads.h has a picture.
  */
@@ -33,6 +33,18 @@ static void draw_bar(char *to, uint64_t part, uint64_t most)
 	for (unsigned i = 0; i < eighths / 8; i++)
 		to = stpcpy(to, "█");
 	strcpy(to, eighth[eighths % 8]);
+}
+
+const char *ht_spreads_range(char to[HT_SPREADS_NAME], uint32_t class)
+{
+	uint64_t least, most;
+
+	ht_sites_size_bounds(class, &least, &most);
+	if (least == most)
+		snprintf(to, HT_SPREADS_NAME, "%" PRIu64, least);
+	else
+		snprintf(to, HT_SPREADS_NAME, "%" PRIu64 "-%" PRIu64, least, most);
+	return to;
 }
 
 void ht_spreads_text(const char *title, const struct ht_tally *class, uint32_t classes, ht_spreads_name *name)
@@ -96,4 +108,31 @@ void ht_spreads_line(const char *title, const struct ht_tally *class, uint32_t c
 		ht_out_text(part);
 	}
 	ht_out_text("\n");
+}
+
+void ht_spreads_json(const struct ht_tally *class, uint32_t classes)
+{
+	static const struct ht_field fields[] = {
+		{ .name = "from" },
+		{ .name = "to" },
+		{ .name = "blocks" },
+		{ .name = "bytes" },
+	};
+	struct ht_table t = HT_TABLE(fields);
+
+	for (uint32_t i = 0; i < classes; i++) {
+		uint64_t least, most;
+
+		if (!class[i].count)
+			continue;
+		ht_sites_size_bounds(i, &least, &most);
+		ht_table_add(&t, ht_number(least));
+		ht_table_add(&t, ht_number(most));
+		ht_table_add(&t, ht_number(class[i].count));
+		ht_table_add(&t, ht_number(class[i].bytes));
+	}
+	ht_out_text("[");
+	ht_table_json_rows(&t, false);
+	ht_out_text("]");
+	ht_table_fini(&t);
 }
