@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_api.c -- whatever a trace file holds, every question of libheaptap ends, in its own memory, and says what it says twice
  *
- * Property: each question is answered or refused with a reason; asked again, it gives the same figures.
+ * Property: each question is answered or refused with a reason; asked again, it gives the same figures; beside itself nothing grows.
  *
  * An input is a whole file; its last byte also chooses the words of the questions. Checksums are repaired by fuzz_trace.c, whose
  * corpus is worth giving to this one; here it is the questions that are many.
@@ -67,6 +67,27 @@ static uint64_t places(struct heaptap_trace *t, const struct heaptap_question *q
 	return sum;
 }
 
+/* By a budget that allows nothing, beside itself. */
+static void sentence(struct heaptap_trace *t)
+{
+	const struct heaptap_limits l = { .size = sizeof(l), .max_peak = "0", .max_allocs = "0", .max_growth = "0%" };
+	const struct heaptap_finding *f;
+	struct heaptap_verdict *v = NULL;
+	struct heaptap_error error;
+
+	judge(heaptap_verdict(t, t, &l, &v, &error), &error);
+	for (size_t i = 0; (f = heaptap_verdict_get(v, i)); i++) {
+		size_t culprits = f->culprits;
+
+		if (f->exceeded != (f->value > f->allowed) || (f->exceeded && !strcmp(f->limit, "max-growth")))
+			abort();
+		for (size_t k = 0; k < culprits; k++)
+			if (!heaptap_verdict_culprit(v, i, k))
+				abort();
+	}
+	heaptap_verdict_release(&v);
+}
+
 static void ask(struct heaptap_trace *t, unsigned choice)
 {
 	static const char *const by[] = { NULL, "peak", "temporary", "growth" };
@@ -93,6 +114,7 @@ static void ask(struct heaptap_trace *t, unsigned choice)
 		;
 	if (places(t, &q) != places(t, &q))
 		abort();
+	sentence(t);
 	heaptap_changes_release(&changes);
 	heaptap_misuses_release(&misuses);
 	heaptap_timeline_release(&line);
