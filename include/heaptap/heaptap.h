@@ -97,6 +97,8 @@ struct heaptap_facts {
 	uint64_t file_bytes, threads, contexts, images, modules, forked_children, blocked_ns;
 	size_t processes;
 	uint64_t modules_left_out; /* their code found no place in the table of modules */
+	int follows;               /* children were followed */
+	int processes_told; /* and the kernel told of each; 0: one that ended at once, without the agent, would not have been seen */
 };
 
 /* What `heaptap info` says. Replays the trace, the first time. */

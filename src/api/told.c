@@ -58,6 +58,8 @@ static void tell_counts(struct ht_model *m, struct heaptap_facts *f)
 	f->modules_left_out = m->end.modules_left_out;
 	f->forked_children = m->end.forked_children;
 	f->free_stacks = m->session.flags & 2 ? 1 : 0;
+	f->follows = m->session.flags & HT_SESSION_FOLLOWS ? 1 : 0;
+	f->processes_told = f->follows && !(m->session.flags & HT_SESSION_UNTOLD);
 	f->broken = ht_model_broken(m);
 }
 

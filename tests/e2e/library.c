@@ -129,6 +129,10 @@ static int info(struct heaptap_trace *t)
 	put_number("modules", f->modules);
 	put_number("modules_left_out", f->modules_left_out);
 	put_number("forked_children", f->forked_children);
+	if (f->follows)
+		put_flag("processes_told", f->processes_told);
+	else
+		printf("\"processes_told\":null,");
 	printf("\"processes\":[");
 	for (size_t i = 0; heaptap_process(t, i); i++) {
 		printf(i ? ",{" : "{");
