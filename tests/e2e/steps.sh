@@ -3,6 +3,7 @@
 #
 # Far from the ends of a call each STRIDE-th instruction is tried. The interrupted calls are in the trace, in order;
 # what the handler called is there too, or counted as lost; every account closes. A call that ends its segment, and a thread's first, are tried too.
+# With STRIDE set, it is tried where stacks are taken instead, on releases too, and with the policy drop: more than ten minutes.
 # long
 . "$(dirname "$0")/lib.sh"
 
