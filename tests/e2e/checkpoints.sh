@@ -79,10 +79,15 @@ cp storm.htap bare.htap
 printf 'XXXXXXXX' | dd of=bare.htap bs=1 seek=$(($(stat -c %s storm.htap) * 3 / 4)) conv=notrunc status=none
 cp storm-with.htap late.htap
 printf 'XXXXXXXX' | dd of=late.htap bs=1 seek=$(($(stat -c %s storm.htap) * 3 / 4)) conv=notrunc status=none
-for file in bare late; do
-	report $file.htap --from=$((end / 2))ns >$file.got 2>says
-	[ $? = 4 ] || fail "damage before the end: $(cat says)"
+# Which moment that is in the file depends on how evenly the program ran: a window that begins behind the damage does not meet it.
+for part in 2 4 8 16 32; do
+	report late.htap --from=$((end / part))ns >late.got 2>says
+	late=$?
+	[ $late = 0 ] || break
 done
+[ $late = 4 ] || fail "damage before the end: exit $late: $(cat says)"
+report bare.htap --from=$((end / part))ns >bare.got 2>says
+[ $? = 4 ] || fail "damage before the end, without checkpoints: $(cat says)"
 cmp bare.got late.got || fail "damage before the end: another answer"
 "$HEAPTAP" checkpoint hurt.htap 2>says
 [ $? = 4 ] || fail "a damaged trace got checkpoints"
