@@ -25,7 +25,7 @@
 
 /* ---- entries ----------------------------------------------------------------------------------------------- */
 
-#define NEXT_AT 48
+#define NEXT_AT 16
 #define DOOR_AT 4096
 #define STRING_OF(x) #x
 #define STRING(x) STRING_OF(x)
@@ -34,7 +34,7 @@ static_assert(offsetof(struct ht_blob, next) == NEXT_AT, "the entries below");
 static_assert(offsetof(struct ht_blob, door) == DOOR_AT, "the entries below");
 static_assert(HT_DOOR_ACTIVE == 1 && HT_DOOR_LOOK == 0, "the entries below");
 
-extern const uint8_t ht_blob_room[], ht_blob_unwind[]; /* blob.ld */
+extern const uint8_t ht_blob_unwind[]; /* blob.ld */
 
 struct ht_blob ht_blob __attribute__((aligned(4096), section(".bss.blob")));
 
@@ -104,7 +104,6 @@ __asm__(".section .blob.head, \"a\", @progbits\n"
 		HT_BLOB_MAGIC_DIGITS) "\n"
 				      "	.long " STRING(
 					      HT_BLOB_VERSION) "\n"
-							       "	.long ht_blob_room - ht_blob_start\n"
 							       "	.long ht_blob_data - ht_blob_start\n"
 							       "	.long ht_blob_end - ht_blob_start\n"
 							       "	.long ht_loader_hook - ht_blob_start\n"
@@ -271,7 +270,7 @@ const struct r_debug *ht_next_debug(void)
 /* The blob's own frames: full.c begins its way in them. */
 bool ht_blob_code(uint64_t address, struct ht_code *ret)
 {
-	uint64_t end = (uint64_t)ht_blob_room;
+	uint64_t end = (uint64_t)&ht_blob;
 
 	if (address < ht_blob.head_at || address >= end)
 		return false;

@@ -3,24 +3,25 @@
  *
  * Called by: the doors into a process.
  *
- *   put in:    map the place ──► write note and code ──► threads inside an entry go on in the copy ──► entries, one by one
- *   take out:  entries, one by one ──► threads inside a copy go on in the entry ──► text is the file's again ──► unmap
+ *   map:       the place, with its note ──► memory to share
+ *   put in:    threads inside an entry go on in the copy ──► entries, one by one
+ *   take out:  door shut ──► entries, one by one ──► threads inside a copy go on in the entry ──► text is the file's again ──► unmap
  *
  * A thread inside an entry is moved before the entry is written: the copy is right whatever stands in the entry.
  */
 #include "attach/patch.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/ptrace.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "attach/inside.h"
+#include "channel/blob.h"
 #include "util/cleanup.h"
 
 #define PAGE 4096ull
@@ -30,9 +31,8 @@
 #define HIGHEST (1ull << 47)
 #define FUNCTION_MOST 16384u
 #define UNKNOWN_BYTES 64u
-#define STACK_MOST (1u << 20) /* as far as a thread's stack is searched */
 
-static const char magic[16] = "heaptap place 1";
+static const char magic[16] = "heaptap place 2";
 
 /* ---- the plan ---------------------------------------------------------------------------------------------- */
 
@@ -54,7 +54,7 @@ static void consider(uint64_t from, uint64_t end, const struct span *reach, stru
 }
 
 static int find_place(const struct ht_process *p, const struct ht_patch_function *f, size_t count,
-		      struct ht_patch_note *n, struct ht_err *err)
+		      struct ht_foothold *foothold, struct ht_err *err)
 {
 	struct span reach = { LOWEST, HIGHEST }, best = { 0, 0 };
 	uint64_t before = LOWEST;
@@ -72,10 +72,10 @@ static int find_place(const struct ht_process *p, const struct ht_patch_function
 	}
 	if (before < HIGHEST)
 		consider(before, HIGHEST, &reach, &best);
-	if (best.end - best.from < n->bytes + PAGE)
+	if (best.end - best.from < foothold->bytes + PAGE)
 		return ht_err_set(err, HT_ETARGET,
 				  "process %d has no free addresses within 2 GiB of all its allocators", (int)p->pid);
-	n->at = (best.from + (best.end - best.from - n->bytes) / 2) & ~(PAGE - 1);
+	foothold->at = (best.from + (best.end - best.from - foothold->bytes) / 2) & ~(PAGE - 1);
 	return 0;
 }
 
@@ -113,8 +113,8 @@ static int plan_entry(const struct ht_process *p, const struct ht_patch_function
 	memcpy(e.original, code, HT_JUMP_BYTES);
 	memcpy(e.from, r.from, sizeof(e.from));
 	memcpy(e.to, r.to, sizeof(e.to));
-	memcpy(plan->image + (e.moved - n->at), r.code, r.bytes);
-	ht_relocate_jump(e.jump, f->at, e.moved);
+	memcpy(plan->image + (e.moved - n->foothold.at), r.code, r.bytes);
+	ht_relocate_jump(e.jump, f->at, f->hook ? ht_patch_part_at(plan) + f->hook : e.moved);
 	*free_at += (r.bytes + 15u) & ~15u;
 	n->entry[n->count++] = e;
 	return 0;
@@ -124,7 +124,7 @@ static int plan_entries(const struct ht_process *p, const struct ht_patch_functi
 			struct ht_patch_plan *plan, struct ht_err *err)
 {
 	struct ht_patch_note *n = &plan->note;
-	uint64_t free_at = n->at + n->bytes - HT_PATCH_CODE_BYTES;
+	uint64_t free_at = n->foothold.at + HT_PATCH_NOTE_BYTES;
 	char path[64];
 	int rc = 0;
 
@@ -138,32 +138,72 @@ static int plan_entries(const struct ht_process *p, const struct ht_patch_functi
 	return rc;
 }
 
-int ht_patch_plan(const struct ht_process *p, const struct ht_patch_function *f, size_t count, size_t extra,
-		  struct ht_patch_plan *ret, struct ht_err *err)
+static uint64_t whole_pages(uint64_t bytes)
+{
+	return (bytes + PAGE - 1) & ~(PAGE - 1);
+}
+
+static uint64_t bytes_with(uint64_t part_bytes)
+{
+	return HT_PATCH_PART_AT + whole_pages(part_bytes);
+}
+
+static int plan_note(const struct ht_process *p, const struct ht_patch_function *f, size_t count,
+		     const struct ht_patch_part *part, struct ht_patch_note *n, struct ht_err *err)
+{
+	struct ht_process_identity itself;
+	int rc = ht_gadgets_find(p, &n->gadgets, err);
+
+	if (rc)
+		return rc;
+	memcpy(n->magic, magic, sizeof(magic));
+	n->foothold.bytes = bytes_with(part->end_at ? part->end_at : part->bytes);
+	n->foothold.code_bytes = part->end_at ? HT_PATCH_PART_AT + part->data_at : n->foothold.bytes;
+	snprintf(n->foothold.memory, sizeof(n->foothold.memory), "heaptap-in-%d", (int)p->pid);
+	ht_process_identify(getpid(), &n->owner);
+	if (!ht_process_identify(p->pid, &itself))
+		return ht_err_set(err, HT_ETARGET, "process %d is ending", (int)p->pid);
+	n->started = itself.started;
+	rc = find_place(p, f, count, &n->foothold, err);
+	if (!rc && part->door_at)
+		n->foothold.door_at = n->foothold.at + HT_PATCH_PART_AT + part->door_at;
+	return rc;
+}
+
+int ht_patch_plan(const struct ht_process *p, const struct ht_patch_function *f, size_t count,
+		  const struct ht_patch_part *part, struct ht_patch_plan *ret, struct ht_err *err)
 {
 	struct ht_patch_plan plan = { .image = NULL };
-	struct ht_patch_note *n = &plan.note;
 	int rc;
 
 	if (count > HT_PATCH_MOST)
 		return ht_err_set(err, HT_ETARGET, "process %d has more allocation functions than can be entered",
 				  (int)p->pid);
-	memcpy(n->magic, magic, sizeof(magic));
-	n->bytes = (HT_PATCH_NOTE_BYTES + extra + HT_PATCH_CODE_BYTES + PAGE - 1) & ~(PAGE - 1);
-	rc = ht_gadgets_find(p, &n->gadgets, err);
-	if (!rc)
-		rc = find_place(p, f, count, n, err);
+	rc = plan_note(p, f, count, part, &plan.note, err);
 	if (rc)
 		return rc;
-	plan.image = calloc(1, n->bytes);
+	plan.image = calloc(1, plan.note.foothold.code_bytes);
 	if (!plan.image)
 		return ht_err_set(err, HT_ESYSTEM, "out of memory");
 	rc = plan_entries(p, f, count, &plan, err);
-	if (rc)
+	if (rc) {
 		free(plan.image);
-	else
-		*ret = plan;
-	return rc;
+		return rc;
+	}
+	memcpy(plan.image, &plan.note, sizeof(plan.note));
+	if (part->bytes)
+		memcpy(plan.image + HT_PATCH_PART_AT, part->code, part->bytes);
+	*ret = plan;
+	return 0;
+}
+
+int ht_patch_fill(const struct ht_process *p, const struct ht_patch_plan *plan, struct ht_err *err)
+{
+	const struct ht_foothold *foothold = &plan->note.foothold;
+
+	return ht_process_write(p, foothold->at, plan->image, foothold->code_bytes)
+		       ? 0
+		       : ht_err_sys(err, "cannot write into process %d", (int)p->pid);
 }
 
 void ht_patch_plan_fini(struct ht_patch_plan *p)
@@ -230,37 +270,20 @@ static void move_threads(struct ht_visit *v, const struct ht_patch_note *n,
 
 /* ---- stacks ------------------------------------------------------------------------------------------------ */
 
-typedef bool is_meant(const struct ht_patch_note *n, uint64_t word);
-
-static bool is_in_place(const struct ht_patch_note *n, uint64_t word)
+static bool is_in_place(const void *note, uint64_t word)
 {
-	return word >= n->at && word < n->at + n->bytes;
+	const struct ht_foothold *p = &((const struct ht_patch_note *)note)->foothold;
+
+	return word >= p->at && word < p->at + p->bytes;
 }
 
-static bool is_inside_entry(const struct ht_patch_note *n, uint64_t word)
+static bool is_inside_entry(const void *note, uint64_t word)
 {
+	const struct ht_patch_note *n = note;
+
 	for (size_t i = 0; i < n->count; i++)
 		if (word > n->entry[i].at && word < n->entry[i].at + n->entry[i].taken)
 			return true;
-	return false;
-}
-
-/* Words that nobody uses any more count too: then it is asked again. */
-static bool stack_has(const struct ht_visit *v, const struct ht_visited *t, const struct ht_patch_note *n, is_meant *is)
-{
-	const struct ht_region *r = ht_process_at(v->process, t->regs.rsp);
-	uint64_t words[512], at = t->regs.rsp & ~7ull, end = r ? r->end : at;
-
-	if (end - at > STACK_MOST)
-		end = at + STACK_MOST;
-	for (size_t bytes; at < end; at += bytes) {
-		bytes = end - at < sizeof(words) ? (size_t)(end - at) : sizeof(words);
-		if (!ht_process_read(v->process, at, words, bytes))
-			return false;
-		for (size_t i = 0; i < bytes / 8; i++)
-			if (is(n, words[i]))
-				return true;
-	}
 	return false;
 }
 
@@ -271,54 +294,12 @@ static uint32_t count_busy(const struct ht_visit *v, const struct ht_patch_note 
 	for (size_t i = 0; i < v->threads; i++) {
 		const struct ht_visited *t = &v->thread[i];
 
-		inside += t->state != HT_VISIT_GONE && (is_in_place(n, t->regs.rip) || stack_has(v, t, n, is_in_place));
+		inside += t->state != HT_VISIT_GONE && (is_in_place(n, t->regs.rip) || ht_inside(v, t, is_in_place, n));
 	}
 	return inside;
 }
 
 /* ---- in ---------------------------------------------------------------------------------------------------- */
-
-static int cannot_call(const struct ht_visit *v, const char *what, int64_t result, struct ht_err *err)
-{
-	if (result == HT_BORROW_BROKEN)
-		return ht_err_set(err, HT_ETARGET, "process %d did not answer in time, or is ending",
-				  (int)v->process->pid);
-	return ht_err_set(err, HT_ETARGET, "process %d was not allowed to %s: %s", (int)v->process->pid, what,
-			  strerror((int)-result));
-}
-
-static int unmap(struct ht_visit *v, const struct ht_patch_note *n, struct ht_err *err)
-{
-	const uint64_t arg[6] = { n->at, n->bytes };
-	struct ht_borrow b;
-	int64_t result;
-	int rc = ht_borrow_begin(v, &n->gadgets, &b, err);
-
-	if (rc)
-		return rc;
-	result = ht_borrow_call(&b, SYS_munmap, arg);
-	ht_borrow_end(&b);
-	return result ? cannot_call(v, "unmap memory", result, err) : 0;
-}
-
-static int map(struct ht_visit *v, const struct ht_patch_note *n, int64_t *result, struct ht_err *err)
-{
-	const uint64_t where[6] = {
-		n->at,        n->bytes, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
-		(uint64_t)-1, 0
-	};
-	const uint64_t advice[6] = { n->at, n->bytes, MADV_DONTDUMP };
-	struct ht_borrow b;
-	int rc = ht_borrow_begin(v, &n->gadgets, &b, err);
-
-	if (rc)
-		return rc;
-	*result = ht_borrow_call(&b, SYS_mmap, where);
-	if (*result == (int64_t)n->at)
-		ht_borrow_call(&b, SYS_madvise, advice);
-	ht_borrow_end(&b);
-	return 0;
-}
 
 static int write_entries(struct ht_visit *v, const struct ht_patch_note *n, struct ht_err *err)
 {
@@ -361,9 +342,29 @@ static int restore_entries(struct ht_visit *v, const struct ht_patch_note *n, ui
 static bool signals_inside(const struct ht_visit *v, const struct ht_patch_note *n)
 {
 	for (size_t i = 0; i < v->threads; i++)
-		if (v->thread[i].state != HT_VISIT_GONE && stack_has(v, &v->thread[i], n, is_inside_entry))
+		if (v->thread[i].state != HT_VISIT_GONE && ht_inside(v, &v->thread[i], is_inside_entry, n))
 			return true;
 	return false;
+}
+
+int ht_patch_map(struct ht_visit *v, void *with, struct ht_err *err)
+{
+	struct ht_patch_visit *pv = with;
+	const struct ht_patch_note *n = &pv->plan.note;
+	int rc;
+
+	pv->outcome = HT_PATCH_AGAIN;
+	if (ht_borrow_is_left(v, &n->gadgets))
+		return 0;
+	rc = ht_foothold_map(v, &n->gadgets, &n->foothold, n, sizeof(*n), err);
+	if (rc == HT_FOOTHOLD_TAKEN)
+		return 0;
+	pv->shared.name_at = n->foothold.at + offsetof(struct ht_patch_note, foothold.memory);
+	if (!rc && pv->shared.bytes)
+		rc = ht_foothold_share(v, &n->gadgets, &pv->shared, err);
+	if (!rc)
+		pv->outcome = HT_PATCH_DONE;
+	return rc;
 }
 
 int ht_patch_put_in(struct ht_visit *v, void *with, struct ht_err *err)
@@ -372,26 +373,16 @@ int ht_patch_put_in(struct ht_visit *v, void *with, struct ht_err *err)
 	const struct ht_patch_note *n = &pv->plan.note;
 	struct ht_err other;
 	uint32_t foreign;
-	int64_t result;
 	int rc;
 
 	pv->outcome = HT_PATCH_AGAIN;
 	if (ht_borrow_is_left(v, &n->gadgets) || signals_inside(v, n))
 		return 0;
-	rc = map(v, n, &result, err);
-	if (rc || result == -EEXIST)
-		return rc;
-	if (result != (int64_t)n->at)
-		return cannot_call(v, "map memory", result, err);
-	memcpy(pv->plan.image, n, sizeof(*n));
-	if (!ht_process_write(v->process, n->at, pv->plan.image, n->bytes))
-		rc = ht_err_sys(err, "cannot write into process %d", (int)v->process->pid);
-	if (!rc)
-		rc = write_entries(v, n, err);
+	rc = write_entries(v, n, err);
 	if (!rc)
 		pv->outcome = HT_PATCH_DONE;
-	else if (!restore_entries(v, n, &foreign, &other))
-		unmap(v, n, &other);
+	else
+		restore_entries(v, n, &foreign, &other); /* what is left of it is in the note */
 	return rc;
 }
 
@@ -400,22 +391,26 @@ int ht_patch_put_in(struct ht_visit *v, void *with, struct ht_err *err)
 /* The private copies of text pages go, and the file's pages are there again. */
 static int give_back_text(struct ht_visit *v, const struct ht_patch_note *n, struct ht_err *err)
 {
-	struct ht_borrow b;
-	int rc = ht_borrow_begin(v, &n->gadgets, &b, err);
+	uint64_t page[HT_PATCH_MOST];
+	size_t count = 0;
 
-	if (rc)
-		return rc;
-	for (size_t i = 0; !rc && i < n->count; i++) {
+	for (size_t i = 0; i < n->count; i++) {
 		const struct ht_patch_entry *e = &n->entry[i];
-		const uint64_t arg[6] = { e->at & ~(PAGE - 1), PAGE, MADV_DONTNEED };
-		bool ours = e->of_file && is_there(v->process, e->at, e->original);
-		int64_t result = ours ? ht_borrow_call(&b, SYS_madvise, arg) : 0;
+		uint64_t of_entry = e->at & ~(PAGE - 1);
 
-		if (result)
-			rc = cannot_call(v, "give text pages back", result, err);
+		if (e->of_file && (!count || page[count - 1] != of_entry) && is_there(v->process, e->at, e->original))
+			page[count++] = of_entry;
 	}
-	ht_borrow_end(&b);
-	return rc;
+	return ht_foothold_give_back(v, &n->gadgets, page, count, err);
+}
+
+/* From now on a hook is a jump to the original. */
+static void shut(const struct ht_visit *v, const struct ht_patch_note *n)
+{
+	const uint8_t dormant = HT_DOOR_DORMANT;
+
+	if (n->foothold.door_at)
+		ht_process_write(v->process, n->foothold.door_at, &dormant, sizeof(dormant));
 }
 
 int ht_patch_take_out(struct ht_visit *v, void *with, struct ht_err *err)
@@ -428,10 +423,11 @@ int ht_patch_take_out(struct ht_visit *v, void *with, struct ht_err *err)
 	pv->busy = 0;
 	if (ht_borrow_is_left(v, &n->gadgets))
 		return 0;
-	if (!n->bytes) {
+	if (!n->foothold.bytes) {
 		pv->outcome = HT_PATCH_DONE;
 		return 0;
 	}
+	shut(v, n);
 	rc = restore_entries(v, n, &pv->foreign, err);
 	if (!rc && !pv->foreign)
 		rc = give_back_text(v, n, err);
@@ -440,7 +436,7 @@ int ht_patch_take_out(struct ht_visit *v, void *with, struct ht_err *err)
 	pv->busy = count_busy(v, n);
 	if (pv->busy || pv->foreign)
 		return 0;
-	rc = unmap(v, n, err);
+	rc = ht_foothold_unmap(v, &n->gadgets, &n->foothold, err);
 	if (!rc)
 		pv->outcome = HT_PATCH_DONE;
 	return rc;
@@ -455,7 +451,17 @@ static bool is_zero(const struct ht_patch_note *n)
 	return !memcmp(n, &nothing, sizeof(nothing));
 }
 
-bool ht_patch_find(const struct ht_process *p, struct ht_patch_note *ret)
+/* What lies at the beginning of a mapping is the note of that mapping. */
+static bool is_note(const struct ht_patch_note *n, const struct ht_region *r)
+{
+	const struct ht_foothold *p = &n->foothold;
+	uint64_t bytes = r->end - r->start;
+
+	return !memcmp(n->magic, magic, sizeof(magic)) && p->at == r->start && n->count <= HT_PATCH_MOST &&
+	       (bytes == p->code_bytes || bytes == p->bytes) && !p->memory[sizeof(p->memory) - 1];
+}
+
+bool ht_patch_find(const struct ht_process *p, uint64_t part_bytes, struct ht_patch_note *ret)
 {
 	struct ht_patch_note n;
 	struct ht_err err;
@@ -467,15 +473,14 @@ bool ht_patch_find(const struct ht_process *p, struct ht_patch_note *ret)
 		if (r->inode || r->shared || r->writable || !r->readable || !r->executable || r->path[0] ||
 		    bytes < sizeof(n) || !ht_process_read(p, r->start, &n, sizeof(n)))
 			continue;
-		if (is_zero(&n) && bytes == HT_PATCH_NOTE_BYTES + HT_PATCH_CODE_BYTES) /* P2 */
-			n = (struct ht_patch_note){ .at = r->start, .bytes = bytes };
-		else if (memcmp(n.magic, magic, sizeof(magic)) != 0 || n.at != r->start || n.bytes != bytes ||
-			 n.count > HT_PATCH_MOST)
+		if (is_zero(&n) && bytes == bytes_with(part_bytes)) /* P2 */
+			n.foothold = (struct ht_foothold){ .at = r->start, .bytes = bytes, .code_bytes = bytes };
+		else if (!is_note(&n, r))
 			continue;
 		*ret = n;
 		return n.gadgets.call || !ht_gadgets_find(p, &ret->gadgets, &err);
 	}
-	*ret = (struct ht_patch_note){ .bytes = 0 };
+	*ret = (struct ht_patch_note){ .count = 0 };
 	ht_gadgets_find(p, &ret->gadgets, &err);
 	return false;
 }

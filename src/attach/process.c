@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -129,6 +130,44 @@ bool ht_process_status(pid_t pid, pid_t tid, const char *key, char *ret, size_t 
 		return true;
 	}
 	return false;
+}
+
+/* Field 22 of /proc/PID/stat; 0: there is no such process, or it has ended. */
+static uint64_t started(pid_t pid)
+{
+	char path[64], text[1024];
+	ssize_t n;
+	const char *at;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	ht_auto(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	text[n > 0 ? n : 0] = 0;
+	at = strrchr(text, ')');
+	if (!at || at[1] != ' ' || at[2] == 'Z' || at[2] == 'X')
+		return 0;
+	for (int field = 2; at && field < 22; field++)
+		at = strchr(at + 1, ' ');
+	return at ? strtoull(at, NULL, 10) : 0;
+}
+
+static uint64_t namespace_of(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) ? 0 : st.st_ino;
+}
+
+bool ht_process_identify(pid_t pid, struct ht_process_identity *ret)
+{
+	*ret = (struct ht_process_identity){ (uint64_t)pid, started(pid), namespace_of("/proc/self/ns/pid") };
+	return ret->started;
+}
+
+bool ht_process_lives(const struct ht_process_identity *who)
+{
+	return who->pid_namespace != namespace_of("/proc/self/ns/pid") ||
+	       (who->started && started((pid_t)who->pid) == who->started);
 }
 
 int ht_process_open(pid_t pid, struct ht_process *ret, struct ht_err *err)

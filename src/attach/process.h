@@ -41,6 +41,16 @@ bool ht_process_is_readable(const struct ht_process *p, uint64_t from, uint64_t 
 bool ht_process_read(const struct ht_process *p, uint64_t at, void *to, size_t n);
 bool ht_process_write(const struct ht_process *p, uint64_t at, const void *from, size_t n);
 
+/* Which process it is, whoever else has its number later. */
+struct ht_process_identity {
+	uint64_t pid, started, pid_namespace; /* in ticks of the system; as the inode of /proc/PID/ns/pid */
+};
+
+bool ht_process_identify(pid_t pid, struct ht_process_identity *ret);
+
+/* It runs still; one of another pid namespace, of which nothing can be known, is taken to. */
+bool ht_process_lives(const struct ht_process_identity *who);
+
 /* A line "key:\t..." of /proc/PID/status, or of a thread's with `tid`; its value without blanks in front. False: there is none. */
 bool ht_process_status(pid_t pid, pid_t tid, const char *key, char *ret, size_t room);
 

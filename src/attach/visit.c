@@ -335,40 +335,43 @@ static void stand_apart(void)
 struct outcome {
 	bool done;
 	int rc;
+	uint64_t stopped_ns;
 	struct ht_err err;
 	uint8_t with[];
 };
 
-static void visit(struct ht_process *p, uint64_t most_ns, ht_visit_work *work, struct outcome *o)
+static void visit(struct ht_process *p, const struct ht_visit_task *task, struct outcome *o)
 {
 	struct ht_visit v = { .process = p };
 	char filters[16];
+	uint64_t since_ns;
 
 	stand_apart();
-	v.until_ns = ht_visit_now_ns() + most_ns;
 	v.filtered = ht_process_status(p->pid, 0, "Seccomp", filters, sizeof(filters)) && strcmp(filters, "0") != 0;
+	since_ns = ht_visit_now_ns();
+	v.until_ns = since_ns + task->most_ns;
 	o->rc = stop_all(&v, &o->err);
 	if (!o->rc)
-		o->rc = work(&v, o->with, &o->err);
+		o->rc = task->work(&v, o->with, &o->err);
 	let_go(&v);
+	o->stopped_ns = ht_visit_now_ns() - since_ns;
 	o->done = true;
 }
 
-int ht_visit_run(struct ht_process *p, uint64_t most_ns, ht_visit_work *work, void *with, size_t bytes,
-		 struct ht_err *err)
+int ht_visit_run(struct ht_process *p, const struct ht_visit_task *task, uint64_t *stopped_ns, struct ht_err *err)
 {
-	size_t room = sizeof(struct outcome) + bytes;
+	size_t room = sizeof(struct outcome) + task->bytes;
 	struct outcome *o = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t visitor;
 	int status, rc;
 
 	if (o == MAP_FAILED)
 		return ht_err_sys(err, "no memory to enter process %d", (int)p->pid);
-	if (bytes)
-		memcpy(o->with, with, bytes);
+	if (task->bytes)
+		memcpy(o->with, task->with, task->bytes);
 	visitor = fork();
 	if (visitor == 0) {
-		visit(p, most_ns, work, o);
+		visit(p, task, o);
 		_exit(0);
 	}
 	if (visitor < 0) {
@@ -382,8 +385,10 @@ int ht_visit_run(struct ht_process *p, uint64_t most_ns, ht_visit_work *work, vo
 				  "what entered process %d was killed; `heaptap detach` looks after it", (int)p->pid);
 	if (o->done && rc)
 		*err = o->err;
-	if (bytes)
-		memcpy(with, o->with, bytes);
+	if (task->bytes)
+		memcpy(task->with, o->with, task->bytes);
+	if (stopped_ns)
+		*stopped_ns = o->stopped_ns;
 	munmap(o, room);
 	return rc;
 }

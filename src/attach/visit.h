@@ -42,9 +42,16 @@ struct ht_visit {
 
 typedef int ht_visit_work(struct ht_visit *v, void *with, struct ht_err *err);
 
-/* Does the work while all threads stand still. `with` points to `bytes` bytes that come back as the work left them. */
-int ht_visit_run(struct ht_process *p, uint64_t most_ns, ht_visit_work *work, void *with, size_t bytes,
-		 struct ht_err *err);
+/* What is done, in at most so long, with `bytes` bytes at `with` that come back as the work left them. */
+struct ht_visit_task {
+	ht_visit_work *work;
+	void *with;
+	size_t bytes;
+	uint64_t most_ns;
+};
+
+/* Does it while all threads stand still: from the first that was stopped to the last that was let go took `stopped_ns` (NULL: nobody asks). */
+int ht_visit_run(struct ht_process *p, const struct ht_visit_task *task, uint64_t *stopped_ns, struct ht_err *err);
 
 /* In the work: whoever was parked and has woken up is stopped now. */
 int ht_visit_settle(struct ht_visit *v, struct ht_err *err);

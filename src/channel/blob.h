@@ -3,16 +3,16 @@
  *
  * Written into the process by: attach/, which also fills struct ht_blob.   Read by: the agent's code there (agent/blob.c).
  *
- *   file   | head, code, constants          |                                 build/blob.bin, in the program
- *   memory | head, code, constants | room   | struct ht_blob | door | own state, zero at first |
- *          0                       room_at  data_at                                                   end_at
- *          |<------- read, execute -------->|<------------------ read, write ------------------>|
+ *   file   | head, code, constants |                                         build/blob.bin, in the program
+ *   memory | head, code, constants | struct ht_blob | door | own state, zero at first |
+ *          0                       data_at                                            end_at
+ *          |<--- read, execute --->|<----------------- read, write ------------------>|
  *
- * The whole is one range within 2 GiB of each patched entry, both halves private and anonymous. `room` is for the relocated beginnings of the
- * patched functions. The channel is a shared mapping of its own, anywhere.
+ * The whole is the part of a place (attach/patch.h) that is its caller's: within 2 GiB of each patched entry, private and anonymous. The channel is
+ * a shared mapping of its own, anywhere.
  *
- * Order of things: map both halves and the channel ──► MADV_WIPEONFORK on the door's page, MADV_DONTDUMP ──► write the file, the
- * relocated beginnings, struct ht_blob with the door DORMANT ──► entries become jumps to hook[] ──► door ACTIVE.
+ * Order of things: map both halves and the channel ──► MADV_WIPEONFORK on the door's page, MADV_DONTDUMP ──► write the file and
+ * struct ht_blob with the door DORMANT ──► entries become jumps to hook[] ──► door ACTIVE.
  * Back: door DORMANT ──► entries restored ──► no thread in the code ──► unmapped.
  *
  * Always true:
@@ -36,17 +36,13 @@
 
 #define HT_BLOB_MAGIC_DIGITS 0x31424f4c42504854 /* "THPBLOB1"; for the assembler too */
 #define HT_BLOB_MAGIC ((uint64_t)HT_BLOB_MAGIC_DIGITS)
-#define HT_BLOB_VERSION 1
-#define HT_BLOB_ROOM 8192u   /* as in agent/blob.ld */
-#define HT_BLOB_PATCHES 128u /* entries: several names of a function may lie at several places */
-#define HT_BLOB_PATCH_BYTES 5u
+#define HT_BLOB_VERSION 2
 
 /* The first bytes of the file. All places are distances from it. */
 struct ht_blob_head {
 	uint64_t magic;
 	uint32_t version;
-	uint32_t room_at;           /* code ends here; on a page */
-	uint32_t data_at;           /* struct ht_blob: room_at + HT_BLOB_ROOM */
+	uint32_t data_at;           /* code ends here, the file too; struct ht_blob; on a page */
 	uint32_t end_at;            /* all of it: a page ends there too */
 	uint32_t hook[HT_FN_COUNT]; /* where the entry of each function jumps to; of HT_FN_NONE: the loader's, see B6 */
 };
@@ -87,37 +83,22 @@ struct ht_blob_range {
 	uint64_t start, end;
 };
 
-/* An entry that was made a jump: what `detach` needs when the recorder is gone. */
-struct ht_blob_patch {
-	uint64_t at;
-	uint8_t from[HT_BLOB_PATCH_BYTES], to[HT_BLOB_PATCH_BYTES];
-	uint8_t function; /* enum ht_function */
-	uint8_t pad[5];
-};
-
 struct ht_blob {
-	uint64_t magic;
-	uint32_t version;
 	uint32_t
 		tid_offset; /* from the thread pointer: where libc keeps the thread's id, as the process itself sees it */
-	uint64_t session;
-	uint64_t head_at;                   /* of this blob: its own address */
-	uint64_t channel_at, channel_bytes; /* the mapping; pointers in `gate` are into it */
-	uint64_t next[HT_FN_COUNT];         /* the original functions, relocated or not patched; 0: there is none */
+	uint32_t pad;
+	uint64_t head_at;           /* of this blob: its own address */
+	uint64_t next[HT_FN_COUNT]; /* the original functions, relocated or not patched; 0: there is none */
 	struct ht_blob_range serves
 		[HT_FN_COUNT]; /* whose calls, made while next[] runs, are part of its call: the allocator's module;
 						    in a static program the allocator's functions only */
 	struct ht_gate gate;
 	uint64_t debug_at; /* the loader's r_debug; 0: there is none */
-	uint32_t patch_count;
-	uint32_t pad;
-	struct ht_blob_patch patch[HT_BLOB_PATCHES];
 
 	_Alignas(4096) struct ht_door door;
 };
 
 static_assert(sizeof(struct ht_door) == 4096, "the page that a fork wipes holds the door and nothing else");
-static_assert(offsetof(struct ht_blob_head, hook) == 24, "agent/blob.c writes it by hand");
-static_assert(sizeof(struct ht_blob_patch) == 24, "read after the recorder that wrote it is gone");
+static_assert(offsetof(struct ht_blob_head, hook) == 20, "agent/blob.c writes it by hand");
 
 #endif

@@ -135,7 +135,7 @@ static int take_in_visit(struct ht_visit *v, void *with, struct ht_err *err)
 static int visit(struct ht_process *p, struct ht_census *c, struct ht_err *err)
 {
 	struct taking t = { .census = c, .fd = memfd_create("census", MFD_CLOEXEC) };
-	int rc = ht_visit_run(p, LIMIT_NS, take_in_visit, &t, sizeof(t), err);
+	int rc = ht_visit_run(p, &(struct ht_visit_task){ take_in_visit, &t, sizeof(t), LIMIT_NS }, NULL, err);
 
 	if (!rc)
 		rc = ht_census_load(c, t.fd, err);

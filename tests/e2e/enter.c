@@ -183,7 +183,8 @@ static void set_killing(int now)
 	pthread_mutex_unlock(&deadly);
 }
 
-static void visit(ht_visit_work *work, struct ht_patch_visit *v, bool may_die)
+/* False: whoever entered was killed. */
+static bool visit(ht_visit_work *work, struct ht_patch_visit *v, bool may_die)
 {
 	struct ht_err err;
 
@@ -193,12 +194,12 @@ static void visit(ht_visit_work *work, struct ht_patch_visit *v, bool may_die)
 		if (ht_process_look(&process, &err))
 			die("mappings", &err);
 		set_killing(may_die);
-		if (ht_visit_run(&process, VISIT_NS, work, v, sizeof(*v), &err)) {
+		if (ht_visit_run(&process, &(struct ht_visit_task){ work, v, sizeof(*v), VISIT_NS }, NULL, &err)) {
 			if (!may_die || err.code != HT_ESYSTEM)
 				die("a visit", &err);
 			set_killing(0);
 			killed++;
-			return;
+			return false;
 		}
 		set_killing(0);
 		if (!may_die && now_us() - since_us > visit_us)
@@ -207,21 +208,27 @@ static void visit(ht_visit_work *work, struct ht_patch_visit *v, bool may_die)
 		if (v->foreign)
 			die("bytes that nobody wrote", NULL);
 		if (v->outcome == HT_PATCH_DONE)
-			return;
+			return true;
 		again++;
 		pause_us(1000);
 	}
 	die("it never came to an end", NULL);
+	return false;
 }
 
 static void go_in(const struct ht_patch_function *f, size_t count, bool may_die)
 {
+	const struct ht_patch_part nothing = { .bytes = 0 };
 	struct ht_patch_visit v = { .outcome = HT_PATCH_AGAIN };
 	struct ht_err err;
 
-	if (ht_process_look(&process, &err) || ht_patch_plan(&process, f, count, 0, &v.plan, &err))
+	if (ht_process_look(&process, &err) || ht_patch_plan(&process, f, count, &nothing, &v.plan, &err))
 		die("the plan", &err);
-	visit(ht_patch_put_in, &v, may_die);
+	if (visit(ht_patch_map, &v, may_die)) {
+		if (ht_patch_fill(&process, &v.plan, &err))
+			die("the place", &err);
+		visit(ht_patch_put_in, &v, may_die);
+	}
 	in++;
 	ht_patch_plan_fini(&v.plan);
 }
@@ -235,11 +242,11 @@ static void go_out(bool may_die)
 	do {
 		if (ht_process_look(&process, &err))
 			die("mappings", &err);
-		out += ht_patch_find(&process, &v.note);
+		out += ht_patch_find(&process, 0, &v.note);
 		visit(ht_patch_take_out, &v, may_die);
 		if (ht_process_look(&process, &err))
 			die("mappings", &err);
-	} while (ht_patch_find(&process, &v.note) && !may_die);
+	} while (ht_patch_find(&process, 0, &v.note) && !may_die);
 }
 
 /* The only child of this process's first thread is whoever enters. */
@@ -286,7 +293,7 @@ int main(int argc, char **argv)
 		die("open", argc < 3 ? NULL : &err);
 	count = ht_entries_find(&process, entry);
 	for (size_t i = 0; i < count; i++)
-		f[i] = (struct ht_patch_function){ entry[i].at, entry[i].bytes };
+		f[i] = (struct ht_patch_function){ .at = entry[i].at, .bytes = entry[i].bytes };
 	printf("entries %zu\n", count);
 	before = look();
 	if (may_die && pthread_create(&killer, NULL, kill_now_and_then, NULL))

@@ -101,7 +101,7 @@ int main(int argc, char **argv)
 	}
 	if (argc > 2)
 		wait_for(argv[2]);
-	if (ht_visit_run(&p, VISIT_NS, look, &s, sizeof(s), &err)) {
+	if (ht_visit_run(&p, &(struct ht_visit_task){ look, &s, sizeof(s), VISIT_NS }, NULL, &err)) {
 		printf("FAILED: %s\n", err.text);
 		return 1;
 	}

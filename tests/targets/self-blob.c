@@ -39,6 +39,7 @@
 #define STACK_SIZE 20000u /* of the first block; each is one larger */
 #define FRAMES_MOST 128
 #define TID_LIMIT 4096u
+#define JUMP_BYTES 5
 #define ALLOCATOR __attribute__((section("allocator"), noinline))
 
 #ifndef MADV_WIPEONFORK
@@ -147,9 +148,9 @@ static const struct ht_blob_head *map_blob(const char *file)
 
 	need(fd >= 0 && pread(fd, &head, sizeof(head), 0) == (ssize_t)sizeof(head), file);
 	need(head.magic == HT_BLOB_MAGIC && head.version == HT_BLOB_VERSION, "the blob's head");
-	need(head.data_at == head.room_at + HT_BLOB_ROOM && lseek(fd, 0, SEEK_END) == head.room_at, "its layout");
+	need(lseek(fd, 0, SEEK_END) == head.data_at, "its layout");
 	at = mmap(NULL, head.end_at, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	need(at != MAP_FAILED && pread(fd, at, head.room_at, 0) == (ssize_t)head.room_at, "the blob");
+	need(at != MAP_FAILED && pread(fd, at, head.data_at, 0) == (ssize_t)head.data_at, "the blob");
 	need(!mprotect(at, head.data_at, PROT_READ | PROT_EXEC), "mprotect");
 	close(fd);
 	blob = (struct ht_blob *)(at + head.data_at);
@@ -305,7 +306,7 @@ static void patch_loader(void)
 {
 	uint64_t at = _r_debug.r_brk,
 		 to = blob->head_at + ((const struct ht_blob_head *)blob->head_at)->hook[HT_FN_NONE];
-	int64_t distance = (int64_t)(to - at - HT_BLOB_PATCH_BYTES);
+	int64_t distance = (int64_t)(to - at - JUMP_BYTES);
 	int32_t near = (int32_t)distance;
 
 	need(near == distance, "the blob within 2 GiB of the loader");
@@ -326,8 +327,6 @@ static void enter(const char *session, const char *file)
 	const struct ht_blob_head *head = map_blob(file);
 	char *at = (char *)(uintptr_t)head;
 
-	blob->magic = HT_BLOB_MAGIC;
-	blob->version = HT_BLOB_VERSION;
 	blob->head_at = (uint64_t)head;
 	blob->tid_offset = offset_of_tid();
 	blob->door.state = HT_DOOR_DORMANT;
