@@ -52,6 +52,9 @@ $(O)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(SANFLAGS) $(PIC) $(STD) $(WARN) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
+$(O)/attach/payload.o: $(O)/blob.bin
+$(O)/attach/payload.o: CPPFLAGS += -Wa,-I$(O)
+
 # ---- the library -----------------------------------------------------------------------------------------------
 # The symbol map says what the shared one exports. The static one is a single object whose hidden names became local.
 

@@ -86,7 +86,7 @@ struct heaptap_facts {
 	const char *host, *recorder; /* NULL: the description of the recording is missing */
 	uint64_t pid, start_realtime_ns, duration_ns;
 	const char *
-		end_reason; /* "exit", "signal", "limit", "write_error", "asked"; NULL: the recording did not end properly */
+		end_reason; /* "exit", "signal", "limit", "write_error", "asked", "gone"; NULL: the recording did not end properly */
 	uint64_t end_status; /* exit status, or signal */
 	int free_stacks;     /* stacks of frees were recorded, too */
 	int broken;          /* no beginning, no end, or damage: no answer is known to be the whole one */

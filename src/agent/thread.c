@@ -413,15 +413,20 @@ HT_NOINLINE void ht_thread_emit_long(struct ht_thread *t, enum ht_cell_kind kind
 	t->cell = c;
 }
 
+/* The session is over: this call, and all that follow, are none of it. */
+static bool leave(struct ht_thread *t)
+{
+	/* relaxed: whoever sees it late comes here too */
+	atomic_store_explicit(&ht_door.state, HT_DOOR_DORMANT, memory_order_relaxed);
+	ht_call_done(t);
+	return false;
+}
+
 /* `inside` is already set to this call's frame. */
 HT_NOINLINE bool ht_thread_make_room(struct ht_thread *t, enum ht_function function)
 {
-	if (session_is_over()) {
-		/* relaxed: whoever sees it late comes here too */
-		atomic_store_explicit(&ht_door.state, HT_DOOR_DORMANT, memory_order_relaxed);
-		ht_call_done(t);
-		return false;
-	}
+	if (session_is_over())
+		return leave(t);
 	if (!t->slot && !claim(t))
 		return lose(t, function);
 	resume(t);
@@ -430,7 +435,7 @@ HT_NOINLINE bool ht_thread_make_room(struct ht_thread *t, enum ht_function funct
 
 		if (segment == HT_NONE) {
 			t->limit = t->cell;
-			return lose(t, function);
+			return session_is_over() ? leave(t) : lose(t, function); /* it may have ended while we waited */
 		}
 		link_segment(t->slot, segment);
 		resume(t);

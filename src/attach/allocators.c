@@ -13,7 +13,7 @@ static const struct {
 	const char *name, *mark; /* what it exports */
 } known[] = {
 	[HT_ALLOCATOR_GLIBC] = { "glibc", "gnu_get_libc_version" },
-	[HT_ALLOCATOR_MUSL] = { "musl", "__init_libc" },
+	[HT_ALLOCATOR_MUSL] = { "musl", "_dlstart" },
 	[HT_ALLOCATOR_JEMALLOC] = { "jemalloc", "mallctl" },
 	[HT_ALLOCATOR_TCMALLOC] = { "tcmalloc", "tc_malloc" },
 	[HT_ALLOCATOR_MIMALLOC] = { "mimalloc", "mi_malloc" },

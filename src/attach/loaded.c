@@ -263,6 +263,6 @@ void ht_loaded_tell(const struct ht_loaded *l, struct ht_channel *channel, uint3
 	atomic_store_explicit(&gate->generation, FIRST_GENERATION, memory_order_relaxed);
 	atomic_store_explicit(&gate->modules, n, memory_order_relaxed);
 	gate->left_out = (uint32_t)l->modules - n;
-	atomic_fetch_add_explicit(&channel->modules_left_out, gate->left_out, memory_order_relaxed);
+	atomic_store_explicit(&channel->modules_left_out, gate->left_out, memory_order_relaxed);
 	gate->stack_top = l->stack_top;
 }

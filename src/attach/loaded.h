@@ -36,7 +36,7 @@ struct ht_loaded {
 int ht_loaded_find(struct ht_process *p, struct ht_loaded *ret, struct ht_err *err);
 void ht_loaded_fini(struct ht_loaded *l);
 
-/* `channel` as it is mapped here; nobody else has it yet. `image` is the number by which the recorder knows the program. Fills what `gate` says of
+/* `channel` as it is mapped here; nobody else reads it yet, and what an earlier call told is forgotten. `image` is the number by which the recorder knows the program. Fills what `gate` says of
  * modules; those that the table has no room for are counted in the channel. */
 void ht_loaded_tell(const struct ht_loaded *l, struct ht_channel *channel, uint32_t image, uint64_t ticks,
 		    struct ht_gate *gate);

@@ -67,6 +67,21 @@ struct ht_loader ht_loader_find(const struct ht_process *p)
 	return l;
 }
 
+unsigned ht_loader_order(const struct ht_process *p, const struct ht_loader *l, uint64_t bias)
+{
+	struct debug d;
+	struct link link;
+
+	if (!l->debug || !ht_process_read(p, l->debug, &d, sizeof(d)))
+		return UINT32_MAX;
+	for (unsigned i = 0; d.maps && i < MAPS_MOST && ht_process_read(p, d.maps, &link, sizeof(link)); i++) {
+		if (link.bias == bias)
+			return i;
+		d.maps = link.next;
+	}
+	return UINT32_MAX;
+}
+
 static uint64_t mix(uint64_t digest, uint64_t word)
 {
 	return (digest ^ word) * 0x9e3779b97f4a7c15u;

@@ -21,6 +21,9 @@ struct ht_loader {
 /* While it runs or stands still. */
 struct ht_loader ht_loader_find(const struct ht_process *p);
 
+/* The place in the list, from 0, of the module that lies so far from where it was linked to be; UINT32_MAX: it is not in it. */
+unsigned ht_loader_order(const struct ht_process *p, const struct ht_loader *l, uint64_t bias);
+
 /* A digest of the list; 0: it is being changed. */
 uint64_t ht_loader_list(const struct ht_process *p, const struct ht_loader *l);
 

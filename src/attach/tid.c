@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attach/peek.h"
 #include "attach/threads.h"
 
 #define WORDS 1024u /* 4 KiB behind the thread pointer */
@@ -28,22 +29,13 @@ static uint32_t own_id(const struct ht_visit *v, pid_t tid)
 	return (uint32_t)strtoul(last ? last + 1 : ids, NULL, 10);
 }
 
-/* The words that can be read; a thread's memory may end soon. */
-static bool read_words(const struct ht_process *p, uint64_t at, uint32_t words[WORDS])
-{
-	const struct ht_region *r = ht_process_at(p, at);
-	size_t n = r && r->end - at < WORDS * sizeof(*words) ? (size_t)(r->end - at) : WORDS * sizeof(*words);
-
-	memset(words, 0, WORDS * sizeof(*words));
-	return r && ht_process_read(p, at, words, n);
-}
-
 static bool look_at(const struct ht_visit *v, const struct ht_visited *t, uint64_t at, bool right[WORDS])
 {
-	uint32_t words[WORDS], id = own_id(v, t->tid);
+	uint32_t words[WORDS] = { 0 }, id = own_id(v, t->tid);
 	uint64_t self;
 
-	if (!id || !read_words(v->process, at, words))
+	/* what can be read: a thread's memory may end soon */
+	if (!id || ht_peek_bytes(v->process, at, words, sizeof(words)) < sizeof(self))
 		return false;
 	memcpy(&self, words, sizeof(self));
 	for (size_t i = 0; i < WORDS; i++)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* recording.c -- the recorder's rounds, from the command line to the last block
+/* recording.c -- the recorder's rounds, from the command line, or from a running process, to the last block
  *
  * Called by: show/record.c.
  *
- *   find the program ──► fork, held ──► session, trace file ──► go ──► rounds until the target has ended ──► close, END
+ *   find the program ──► fork, held ──► session, trace file ──► go ──────► rounds until the target has ended ──► close, END
+ *   a process ──► memory that it lends ─► session, trace file ──► enter it ─► rounds until that, or we are asked ──► leave it, close, END
  *
  *   a round            kin, images ──► drain rings ──► refill the pool, wake who waits ──► memory behind the tree
  *   a tick (100 ms)    processes and threads that are gone, programs without an agent, mappings, names, seccomp, progress
@@ -67,6 +68,7 @@ struct recording {
 	struct ht_processes processes;
 	struct ht_kin kin;
 	struct ht_process *root;
+	pid_t pid;           /* of the target */
 	int signals, target; /* signalfd, pidfd */
 	bool closed;         /* END is written */
 	uint64_t begun_ns, tick_ns, second_ns, pause_ns, quick_until_ns;
@@ -231,7 +233,7 @@ static void close_trace(struct recording *r, enum ht_end_reason reason)
 	r->result->bytes = r->trace.bytes;
 }
 
-/* recording = 0, then the calls that were under way, as long as they come soon. */
+/* recording = 0, then the calls that were under way, as long as they come soon; what was entered is left, and no call comes any more. */
 static void stop(struct recording *r)
 {
 	uint64_t until_ns = ht_ticker_monotonic_ns() + SETTLE_NS;
@@ -241,11 +243,16 @@ static void stop(struct recording *r)
 		ht_drain_round(&r->drain);
 		ht_pool_refill(&r->pool);
 	} while (!ht_drain_settled(&r->drain) && ht_ticker_monotonic_ns() < until_ns);
+	if (!r->o->door)
+		return;
+	r->o->door->leave(r->o->door->with);
+	ht_drain_round(&r->drain);
 }
 
 static void stop_early(struct recording *r, enum ht_end_reason reason)
 {
 	r->result->limit_reached = reason == HT_END_LIMIT;
+	r->result->time_reached = reason == HT_END_ASKED;
 	stop(r);
 	close_trace(r, reason);
 	if (r->o->stopped)
@@ -277,6 +284,10 @@ static void look_at_limits(struct recording *r)
 	r->trace.keep_bytes = END_BYTES + r->streams.alive * ACCOUNT_BYTES + r->trace.indexed * ENTRY_BYTES;
 	if (ht_trace_failed(&r->trace)) {
 		stop_early(r, HT_END_WRITE);
+		return;
+	}
+	if (r->o->most_ns && ht_ticker_monotonic_ns() - r->begun_ns >= r->o->most_ns) {
+		stop_early(r, HT_END_ASKED);
 		return;
 	}
 	if (!r->trace.limit)
@@ -330,10 +341,26 @@ static void end_root(struct recording *r, int status)
 	ht_kin_end(&r->kin, r->root, status);
 }
 
+/* It is nobody's child that we could wait for: how it ended is not told. */
+static void watch_stranger(struct recording *r)
+{
+	struct pollfd end = { r->target, POLLIN, 0 };
+
+	if (poll(&end, 1, 0) != 1)
+		return;
+	r->result->ended = true;
+	if (!r->closed)
+		ht_kin_end(&r->kin, r->root, -1);
+}
+
 static void watch_target(struct recording *r)
 {
 	int status;
 
+	if (r->o->door) {
+		watch_stranger(r);
+		return;
+	}
 	while (waitpid(r->launch.pid, &status, WNOHANG | WUNTRACED) == r->launch.pid) {
 		if (!WIFSTOPPED(status)) {
 			end_root(r, status);
@@ -351,9 +378,11 @@ static void watch_target(struct recording *r)
 	}
 }
 
-/* The root has ended, and so have the others if they are waited for. */
+/* The root has ended, and so have the others if they are waited for; or it was none of ours, and the trace is ended. */
 static bool is_over(const struct recording *r)
 {
+	if (r->o->door && r->closed)
+		return true;
 	return r->result->ended && (r->closed || !r->o->wait_for_tree || !r->processes.running);
 }
 
@@ -388,7 +417,7 @@ static void turn_rounds(struct recording *r)
 
 		ppoll(fds, r->closed ? 2 : 4, r->closed ? NULL : &pause, NULL);
 		if (fds[0].revents)
-			asked = ht_signals_forward(r->signals, r->result->ended ? 0 : r->launch.pid);
+			asked = ht_signals_forward(r->signals, r->result->ended || r->o->door ? 0 : r->pid);
 		if (!r->result->ended && (fds[0].revents || fds[1].revents))
 			watch_target(r);
 		if (r->result->ended)
@@ -406,10 +435,22 @@ static void turn_rounds(struct recording *r)
 		stop(r);
 	look_at_processes(r);
 	declare_strangers(r);
-	close_trace(r, asked ? HT_END_ASKED : HT_END_EXIT);
+	close_trace(r, asked ? HT_END_ASKED : r->o->door ? HT_END_GONE : HT_END_EXIT);
 }
 
 /* ---- the beginning ----------------------------------------------------------------------------------------- */
+
+static void put_command(const struct recording *r, struct ht_buf *command)
+{
+	char text[4096];
+
+	if (r->o->door) {
+		ht_buf_bytes(command, text, ht_proc_read(r->pid, "cmdline", text, sizeof(text)));
+		return;
+	}
+	for (char *const *arg = r->o->argv; *arg; arg++)
+		ht_buf_bytes(command, *arg, strlen(*arg) + 1);
+}
 
 static void put_session(struct recording *r)
 {
@@ -421,12 +462,11 @@ static void put_session(struct recording *r)
 		.start_realtime_ns = r->ticker.first.realtime_ns,
 		.policy = r->o->policy,
 		.flags = r->o->flags | (r->result->untold ? HT_SESSION_UNTOLD : 0),
-		.pid = (uint64_t)r->launch.pid,
+		.pid = (uint64_t)r->pid,
 		.heaptap = { r->o->version, strlen(r->o->version) },
 	};
 
-	for (char *const *arg = r->o->argv; *arg; arg++)
-		ht_buf_bytes(&command, *arg, strlen(*arg) + 1);
+	put_command(r, &command);
 	m.command = (struct ht_str){ (const char *)command.at, command.len };
 	uname(&host);
 	m.host = (struct ht_str){ host.nodename, strlen(host.nodename) };
@@ -436,16 +476,29 @@ static void put_session(struct recording *r)
 	ht_buf_fini(&command);
 }
 
+/* Up to 15 characters, as the kernel has it. */
+static void name_command(const struct recording *r, char name[16])
+{
+	const char *slash = r->o->door ? NULL : strrchr(r->o->argv[0], '/');
+
+	if (r->o->door)
+		ht_proc_thread_name(r->pid, r->pid, name, 16);
+	else
+		snprintf(name, 16, "%s", slash ? slash + 1 : r->o->argv[0]);
+	for (char *c = name; *c; c++)
+		if (*c == '/')
+			*c = '_';
+}
+
 static int open_output(struct recording *r, struct ht_err *err)
 {
-	const char *command = strrchr(r->o->argv[0], '/');
-	char *out = r->result->output;
+	char *out = r->result->output, command[16] = "";
 	size_t room = sizeof(r->result->output);
 	int rc;
 
-	command = command ? command + 1 : r->o->argv[0];
+	name_command(r, command);
 	if (!r->o->output)
-		snprintf(out, room, "heaptap.%.15s.%d.htap", command, (int)r->launch.pid);
+		snprintf(out, room, "heaptap.%s.%d.htap", command, (int)r->pid);
 	else if ((size_t)snprintf(out, room, "%s", r->o->output) >= room)
 		return ht_err_set(err, HT_EUSAGE, "the output file's path is longer than %zu bytes", room - 1);
 	rc = ht_trace_create(out, r->session.id, &r->trace, err);
@@ -495,12 +548,13 @@ static int prepare(struct recording *r, struct ht_err *err)
 
 	ht_ticker_init(&r->ticker);
 	r->result->slow_clock = r->ticker.clock != HT_CLOCK_TSC;
-	r->target = (int)syscall(SYS_pidfd_open, r->launch.pid, 0);
+	r->target = (int)syscall(SYS_pidfd_open, r->pid, 0);
 	if (r->target < 0)
 		return ht_err_sys(err, "cannot watch the program (pidfd_open, Linux 5.3)");
 	rc = ht_signals_take(&r->signals, err);
 	if (!rc)
-		rc = ht_session_create(r->o->policy, r->ticker.clock, r->o->flags, &r->session, err);
+		rc = ht_session_create(r->o->policy, r->ticker.clock, r->o->flags,
+				       r->o->door ? &r->o->door->lender : NULL, &r->session, err);
 	if (!rc)
 		rc = open_output(r, err);
 	if (!rc) {
@@ -510,11 +564,21 @@ static int prepare(struct recording *r, struct ht_err *err)
 	return rc ? rc : prepare_rings(r, err);
 }
 
-static int go(struct recording *r, struct ht_err *err)
+/* Its agent tells of it, who asks for the session by its address. */
+static int release(struct recording *r, struct ht_err *err)
 {
 	char address[64];
 	int rc;
 
+	snprintf(address, sizeof(address), "%d:%d:%016llx", (int)getpid(), r->session.fd,
+		 (unsigned long long)r->session.id);
+	rc = ht_launch_go(&r->launch, address, err);
+	ht_images_expect(&r->images, r->root, r->program.path);
+	return rc;
+}
+
+static int go(struct recording *r, struct ht_err *err)
+{
 	if (follows_children(r)) {
 		ht_kin_listen(&r->kin);
 		r->images.execs_told = r->kin.fd >= 0;
@@ -523,18 +587,18 @@ static int go(struct recording *r, struct ht_err *err)
 	ht_ticker_mark(&r->ticker);
 	r->ticker.first = r->ticker.last; /* time counts from here */
 	put_session(r);
-	snprintf(address, sizeof(address), "%d:%d:%016llx", (int)getpid(), r->session.fd,
-		 (unsigned long long)r->session.id);
-	ht_session_start(&r->session, (uint32_t)r->launch.pid);
+	ht_session_start(&r->session, (uint32_t)r->pid);
 	r->begun_ns = r->tick_ns = r->second_ns = ht_ticker_monotonic_ns();
 	r->quick_until_ns = r->begun_ns + YOUNG_NS;
-	r->root = ht_processes_add(&r->processes, r->launch.pid, NULL, r->ticker.first.ticks, r->ticker.first.ticks);
+	r->root = ht_processes_add(&r->processes, r->pid, NULL, r->ticker.first.ticks, r->ticker.first.ticks);
 	if (!r->root)
 		return ht_err_set(err, HT_ESYSTEM, "out of memory");
 	r->root->told = true;
-	rc = ht_launch_go(&r->launch, address, err);
-	ht_images_expect(&r->images, r->root, r->program.path);
-	return rc;
+	if (!r->o->door)
+		return release(r, err);
+	r->images.before = UINT64_MAX;
+	r->images.before_why = "recording began while it ran";
+	return r->o->door->enter(r->o->door->with, r->session.channel, err);
 }
 
 static void give_back(struct recording *r)
@@ -558,11 +622,24 @@ static void give_back(struct recording *r)
 		close(r->target);
 }
 
+/* The command, held in front of its first instruction. */
+static int hold(struct recording *r, struct ht_err *err)
+{
+	char agent[4096];
+	int rc = ht_target_find(r->o->argv[0], &r->program, err);
+
+	if (!rc)
+		rc = ht_launch_find_agent(agent, sizeof(agent), err);
+	if (!rc)
+		rc = ht_launch_hold(r->program.path, r->o->argv, agent, &r->launch, err);
+	r->pid = r->launch.pid;
+	return rc;
+}
+
 int ht_recording_run(const struct ht_recording_options *o, struct ht_recording_result *ret, struct ht_err *err)
 {
 	struct recording *r = calloc(1, sizeof(*r));
-	char agent[4096];
-	int rc;
+	int rc = 0;
 
 	if (!r)
 		return ht_err_set(err, HT_ESYSTEM, "out of memory");
@@ -570,11 +647,10 @@ int ht_recording_run(const struct ht_recording_options *o, struct ht_recording_r
 	r->o = o;
 	r->result = ret;
 	r->launch.hold = r->session.fd = r->trace.fd = r->signals = r->target = r->kin.fd = r->processes.ends = -1;
-	rc = ht_target_find(o->argv[0], &r->program, err);
-	if (!rc)
-		rc = ht_launch_find_agent(agent, sizeof(agent), err);
-	if (!rc)
-		rc = ht_launch_hold(r->program.path, o->argv, agent, &r->launch, err);
+	if (o->door)
+		r->pid = o->door->pid;
+	else
+		rc = hold(r, err);
 	if (!rc)
 		rc = prepare(r, err);
 	if (!rc)
@@ -583,6 +659,8 @@ int ht_recording_run(const struct ht_recording_options *o, struct ht_recording_r
 		turn_rounds(r);
 	else if (r->trace.fd >= 0)
 		unlink(ret->output); /* nothing was recorded: no file */
+	if (rc && o->door)
+		o->door->leave(o->door->with);
 	give_back(r);
 	free(r);
 	return rc;

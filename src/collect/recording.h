@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* recording.h -- one recording from the first look at the command to the last byte of the trace
+/* recording.h -- one recording, of a command or of a process that runs, from the first look at it to the last byte of the trace
  *
  * Called by: show/record.c.     The rounds it turns, and who does what in them, are drawn in recording.c.
  */
@@ -8,8 +8,10 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "channel/channel.h"
+#include "collect/session.h"
 #include "util/err.h"
 
 #define HT_RECORDING_FILE_LEAST (128u << 10) /* what a trace needs to begin, to hold something and to end */
@@ -22,6 +24,15 @@ struct ht_progress {
 
 struct ht_recording_result;
 
+/* Of a process that runs already: how it is entered, and left when the recording ends, or when it does not begin. attach/ does both. */
+struct ht_recording_door {
+	pid_t pid;
+	struct ht_session_lender lender;
+	int (*enter)(void *with, struct ht_channel *channel, struct ht_err *err);
+	void (*leave)(void *with);
+	void *with;
+};
+
 struct ht_recording_options {
 	const char *output; /* NULL: heaptap.<comm>.<pid>.htap */
 	const char *version;
@@ -30,6 +41,8 @@ struct ht_recording_options {
 	bool wait_for_tree; /* the recording ends with the last process, not with the first */
 	uint64_t max_bytes; /* of the file, at least HT_RECORDING_FILE_LEAST; 0: no limit */
 	char *const *argv;
+	const struct ht_recording_door *door; /* instead of argv; NULL: argv is run */
+	uint64_t most_ns;                     /* then the recording ends, and the program runs on; 0: no limit */
 	void (*progress)(const struct ht_progress *p); /* NULL: nobody looks */
 	void (*pausing)(void);                         /* the terminal is about to belong to the shell */
 	/* Recording ended early, by the limit or a failed write; the program runs on. */
@@ -50,14 +63,14 @@ struct ht_recording_result {
 	bool kin_unknown;           /* the kernel told of more processes than could be heard */
 	bool untold;                /* it told of none, and children were followed: the shortest may be missing */
 	char why_not_recorded[512]; /* the last of them */
-	bool limit_reached;
+	bool limit_reached, time_reached;
 	bool write_failed;
 	struct ht_err write_error;
 	bool never_waited; /* a seccomp filter made the policy drop */
 	bool slow_clock;   /* no invariant time stamp counter */
 };
 
-/* Runs the command to its end. An error means that it was not run. */
+/* Runs the command to its end, or records the process until somebody asks for the end. An error means that nothing was recorded. */
 int ht_recording_run(const struct ht_recording_options *o, struct ht_recording_result *ret, struct ht_err *err);
 
 #endif

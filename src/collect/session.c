@@ -3,7 +3,7 @@
  *
  * Called by: recording.c.
  *
- *   RLIMIT_AS, RLIMIT_FSIZE ──► how big? ──► memfd ──► sealed ──► mapped ──► header, first nodes, robust futex
+ *   RLIMIT_AS, RLIMIT_FSIZE ──► how big? ──► memfd, own or lent ──► sealed ──► mapped ──► header, first nodes, robust futex
  *
  * The target maps all of it, so it must fit beside what the target needs itself: under an address space limit
  * everything is halved until the mapping takes at most an eighth. Slots and the node index are hashed into, so
@@ -65,10 +65,9 @@ static struct ht_channel lay_out(unsigned halvings)
 	return c;
 }
 
-static int choose_size(uint64_t file_bytes_max, struct ht_channel *ret, struct ht_err *err)
+static int choose_size(uint64_t most, struct ht_channel *ret, struct ht_err *err)
 {
 	struct rlimit as;
-	uint64_t most = file_bytes_max;
 
 	if (getrlimit(RLIMIT_AS, &as))
 		return ht_err_sys(err, "cannot read the limit on address space");
@@ -105,14 +104,19 @@ static int set_size(int fd, uint64_t bytes, struct ht_err *err)
 	return 0;
 }
 
-static int open_memory(const struct ht_channel *c, struct ht_session *s, struct ht_err *err)
+static int make_memory(int *fd, struct ht_err *err)
 {
-	int rc;
+	*fd = memfd_create(HT_CHANNEL_MEMFD, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	return *fd < 0 ? ht_err_sys(err, "cannot make shared memory") : 0;
+}
 
-	s->fd = memfd_create(HT_CHANNEL_MEMFD, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (s->fd < 0)
-		return ht_err_sys(err, "cannot make shared memory");
-	rc = set_size(s->fd, c->bytes, err);
+static int open_memory(const struct ht_channel *c, const struct ht_session_lender *lender, struct ht_session *s,
+		       struct ht_err *err)
+{
+	int rc = lender ? lender->lend(lender->with, c->bytes, &s->fd, err) : make_memory(&s->fd, err);
+
+	if (!rc)
+		rc = set_size(s->fd, c->bytes, err);
 	if (rc)
 		return rc;
 	s->channel = mmap(NULL, c->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, s->fd, 0);
@@ -200,27 +204,28 @@ static int fill(struct ht_session *s, const struct ht_channel *c, struct ht_err 
 	return be_watched(s->channel, err);
 }
 
-static int make(struct ht_session *s, struct ht_channel *c, uint64_t file_bytes_max, struct ht_err *err)
+static int make(struct ht_session *s, struct ht_channel *c, uint64_t most, const struct ht_session_lender *lender,
+		struct ht_err *err)
 {
-	int rc = choose_size(file_bytes_max, c, err);
+	int rc = choose_size(lender && lender->most_bytes < most ? lender->most_bytes : most, c, err);
 
 	if (rc)
 		return rc;
 	if (getrandom(&s->id, sizeof(s->id), 0) != sizeof(s->id))
 		return ht_err_sys(err, "no random number for the session");
 	c->session = s->id;
-	rc = open_memory(c, s, err);
+	rc = open_memory(c, lender, s, err);
 	return rc ? rc : fill(s, c, err);
 }
 
-int ht_session_create(enum ht_policy policy, enum ht_clock clock, uint32_t flags, struct ht_session *ret,
-		      struct ht_err *err)
+int ht_session_create(enum ht_policy policy, enum ht_clock clock, uint32_t flags,
+		      const struct ht_session_lender *lender, struct ht_session *ret, struct ht_err *err)
 {
 	struct ht_session s = { .fd = -1 };
 	struct ht_channel c;
 	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
 	uint64_t file_bytes_max = lift_file_limit(&limit);
-	int rc = make(&s, &c, file_bytes_max, err);
+	int rc = make(&s, &c, file_bytes_max, lender, err);
 
 	setrlimit(RLIMIT_FSIZE, &limit);
 	if (rc) {

@@ -32,9 +32,16 @@ struct ht_session {
 	struct ht_cell *segments;
 };
 
-/* flags: enum ht_session_flag. */
-int ht_session_create(enum ht_policy policy, enum ht_clock clock, uint32_t flags, struct ht_session *ret,
-		      struct ht_err *err);
+/* A process that runs already lends memory that it has mapped: of `bytes` bytes, at most most_bytes, but still empty. */
+struct ht_session_lender {
+	uint64_t most_bytes;
+	int (*lend)(void *with, uint64_t bytes, int *fd, struct ht_err *err);
+	void *with;
+};
+
+/* flags: enum ht_session_flag. `lender` NULL: the memory is our own, and whoever is started maps it. */
+int ht_session_create(enum ht_policy policy, enum ht_clock clock, uint32_t flags,
+		      const struct ht_session_lender *lender, struct ht_session *ret, struct ht_err *err);
 void ht_session_fini(struct ht_session *s);
 
 /* Gives the bytes of the channel memory behind them, charged to this process. */

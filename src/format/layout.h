@@ -67,7 +67,14 @@ enum ht_exit { HT_EXIT_UNKNOWN = 0, HT_EXIT_CODE = 1, HT_EXIT_SIGNAL = 2 };
 
 enum ht_loss_reason { HT_LOSS_NO_ROOM = 1, HT_LOSS_REENTERED = 2, HT_LOSS_DAMAGED = 3, HT_LOSS_UNKNOWN = 4 };
 
-enum ht_end_reason { HT_END_EXIT = 1, HT_END_SIGNAL = 2, HT_END_LIMIT = 3, HT_END_WRITE = 4, HT_END_ASKED = 5 };
+enum ht_end_reason {
+	HT_END_EXIT = 1,
+	HT_END_SIGNAL = 2,
+	HT_END_LIMIT = 3,
+	HT_END_WRITE = 4,
+	HT_END_ASKED = 5,
+	HT_END_GONE = 6
+};
 
 enum ht_context_kind {
 	HT_CONTEXT_CALLER = 0,

@@ -40,7 +40,7 @@ const char *ht_facts_end_name(uint64_t reason)
 {
 	static const char *const names[] = {
 		[HT_END_EXIT] = "exit",         [HT_END_SIGNAL] = "signal", [HT_END_LIMIT] = "limit",
-		[HT_END_WRITE] = "write_error", [HT_END_ASKED] = "asked",
+		[HT_END_WRITE] = "write_error", [HT_END_ASKED] = "asked",   [HT_END_GONE] = "gone",
 	};
 
 	return reason < sizeof(names) / sizeof(*names) ? names[reason] : NULL;

@@ -65,6 +65,7 @@ struct ht_command {
 extern const struct ht_command ht_cmd_block;
 extern const struct ht_command ht_cmd_budget;
 extern const struct ht_command ht_cmd_checkpoint;
+extern const struct ht_command ht_cmd_detach;
 extern const struct ht_command ht_cmd_diff;
 extern const struct ht_command ht_cmd_doctor;
 extern const struct ht_command ht_cmd_errors;

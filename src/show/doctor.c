@@ -6,11 +6,10 @@
  *
  * Status 1: something is missing that matters.
  */
-#include <stdlib.h>
-
 #include "show/command.h"
 #include "show/findings.h"
 #include "show/out.h"
+#include "util/quantity.h"
 
 enum { OPT_JSON };
 
@@ -18,17 +17,6 @@ static const struct ht_option options[] = {
 	[OPT_JSON] = { .name = "json", .says = "one object: the findings, and for a process its modules" },
 	{ .name = NULL },
 };
-
-static int parse_pid(const char *word, pid_t *ret, struct ht_err *err)
-{
-	char *end;
-	long n = strtol(word, &end, 10);
-
-	if (word[0] < '0' || word[0] > '9' || *end || n <= 0 || n > INT32_MAX)
-		return ht_err_set(err, HT_EUSAGE, "%s is no process id", word);
-	*ret = (pid_t)n;
-	return 0;
-}
 
 static void print(const struct ht_findings *f, struct ht_table *modules, pid_t pid, bool json)
 {
@@ -59,7 +47,7 @@ static int run(const struct ht_given *given)
 	struct ht_modules_seen seen = { .table.fields = 0 };
 	struct ht_err err = { 0 };
 	pid_t pid = 0;
-	int rc = given->words ? parse_pid(given->word[0], &pid, &err) : 0, status;
+	int rc = given->words ? ht_quantity_pid(given->word[0], &pid, &err) : 0, status;
 
 	if (!rc && pid)
 		rc = ht_patient_check(pid, &findings, &seen, &err);

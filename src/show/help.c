@@ -10,10 +10,10 @@
 #include "show/out.h"
 
 const struct ht_command *const ht_commands[] = {
-	&ht_cmd_record,    &ht_cmd_report,     &ht_cmd_script, &ht_cmd_timeline,
-	&ht_cmd_lifetimes, &ht_cmd_sizes,      &ht_cmd_block,  &ht_cmd_errors,
-	&ht_cmd_diff,      &ht_cmd_budget,     &ht_cmd_verify, &ht_cmd_info,
-	&ht_cmd_doctor,    &ht_cmd_checkpoint, &ht_cmd_help,   NULL,
+	&ht_cmd_record, &ht_cmd_report, &ht_cmd_script, &ht_cmd_timeline, &ht_cmd_lifetimes,
+	&ht_cmd_sizes,  &ht_cmd_block,  &ht_cmd_errors, &ht_cmd_diff,     &ht_cmd_budget,
+	&ht_cmd_verify, &ht_cmd_info,   &ht_cmd_detach, &ht_cmd_doctor,   &ht_cmd_checkpoint,
+	&ht_cmd_help,   NULL,
 };
 
 static void print_option(const struct ht_option *o)

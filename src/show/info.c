@@ -146,6 +146,7 @@ static const char *const end_words[] = {
 	[HT_END_LIMIT] = "the file reached its limit",
 	[HT_END_WRITE] = "the file could not be written",
 	[HT_END_ASKED] = "the recorder was asked to stop",
+	[HT_END_GONE] = "the process ended, how is not known",
 };
 static const char *const image_names[] = {
 	[HT_IMAGE_STATE_RECORDED] = "recorded", [HT_IMAGE_STATE_OWN_ALLOCATOR] = "own_allocator",

@@ -66,6 +66,8 @@ static void tell_run(struct lines *l, struct ht_model *m)
 		more(l, ", ended with status %" PRIu64, m->end.status);
 	else if (m->end.reason == HT_END_SIGNAL)
 		more(l, ", was killed by signal %" PRIu64, m->end.status);
+	else if (m->end.reason == HT_END_GONE)
+		more(l, " were recorded, and then it ended");
 	else
 		more(l, " were recorded, and then it ran on");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* record.c -- `heaptap record`: runs a program and keeps every heap call it makes
+/* record.c -- `heaptap record`: runs a program, or enters one that runs, and keeps every heap call it makes
  *
  * What the user types becomes options of collect/recording.h; what became of it becomes an exit status and,
  * where there is something to say, lines on stderr. When all is well and stderr is no terminal, nothing is
@@ -17,6 +17,7 @@
 #include "show/command.h"
 #include "show/figures.h"
 #include "show/out.h"
+#include "show/running.h"
 #include "show/verdict.h"
 #include "util/quantity.h"
 
@@ -26,11 +27,14 @@
 #define WORD_BYTES (4 * sizeof(((struct ht_recording_result *)NULL)->output) + sizeof("$''"))
 
 enum { OWN_FAILURE = 125 };
-enum { OUTPUT, OVERFLOW, NO_STACKS, FREE_STACKS, MAX_FILE, FOLLOW, WAIT, BUDGET };
+enum { OUTPUT, PID, DURATION, OVERFLOW, NO_STACKS, FREE_STACKS, MAX_FILE, FOLLOW, WAIT, BUDGET };
 
 static const struct ht_option options[] = {
 	[OUTPUT] = { "output", 'o', "FILE",
 		     "write the trace here; default heaptap.<comm>.<pid>.htap; never over an existing file" },
+	[PID] = { "pid", 'p', "PID",
+		  "record this process, which runs already, until Ctrl-C or its end; then it is as it was" },
+	[DURATION] = { "duration", 'd', "TIME", "stop recording after TIME (30s, 5min); the program runs on" },
 	[OVERFLOW] = { "overflow", 0, "block|drop",
 		       "when the recorder cannot keep up: make the program wait (default), or lose and count" },
 	[NO_STACKS] = { "no-stacks", 0, NULL, "record which function was called, not from where" },
@@ -79,6 +83,31 @@ static int read_wait(const char *word, bool *ret, struct ht_err *err)
 	return 0;
 }
 
+/* A command, or a process; what goes only with a command. */
+static int check_subject(const struct ht_given *given, struct ht_err *err)
+{
+	bool running = given->option[PID];
+
+	if (!running && !given->words)
+		return ht_err_set(err, HT_EUSAGE,
+				  "what is to be recorded? A command (heaptap record -- CMD), or a process (-p PID)");
+	if (!running)
+		return 0;
+	if (given->words)
+		return ht_err_set(err, HT_EUSAGE, "-p and a command contradict each other");
+	if (given->option[FOLLOW] || given->option[WAIT])
+		return ht_err_set(err, HT_EUSAGE,
+				  "-p records the process alone, not its children: no --follow and no --wait with it");
+	return 0;
+}
+
+static int read_duration(const char *word, uint64_t *ret, struct ht_err *err)
+{
+	if (ht_quantity_ns(word, ret, err))
+		return ht_err_set(err, HT_EUSAGE, "--duration=%s", err->text);
+	return *ret ? 0 : ht_err_set(err, HT_EUSAGE, "--duration=%s: no time at all", word);
+}
+
 static int read_options(const struct ht_given *given, struct ht_recording_options *o, struct ht_err *err)
 {
 	const char *overflow = given->option[OVERFLOW];
@@ -98,8 +127,10 @@ static int read_options(const struct ht_given *given, struct ht_recording_option
 		return ht_err_set(err, HT_EUSAGE, "--free-stacks and --no-stacks contradict each other");
 	if (given->option[FREE_STACKS])
 		o->flags |= HT_SESSION_FREE_STACKS;
-	if (read_follow(given->option[FOLLOW], &o->flags, err) ||
+	if (check_subject(given, err) || (!given->option[PID] && read_follow(given->option[FOLLOW], &o->flags, err)) ||
 	    read_wait(given->option[WAIT], &o->wait_for_tree, err))
+		return HT_EUSAGE;
+	if (given->option[DURATION] && read_duration(given->option[DURATION], &o->most_ns, err))
 		return HT_EUSAGE;
 	return given->option[MAX_FILE] ? parse_size(given->option[MAX_FILE], &o->max_bytes, err) : 0;
 }
@@ -178,6 +209,8 @@ static void tell_stop(const struct ht_recording_result *r)
 	else if (r->limit_reached)
 		ht_warn(r->output, "recording stopped at the limit on the file's size (--max-file, ulimit -f); the "
 				   "program runs on unrecorded");
+	else if (r->time_reached && isatty(STDERR_FILENO))
+		fputs("heaptap: the time is over (--duration); the program runs on unrecorded\n", stderr);
 	told_stop = true;
 }
 
@@ -287,6 +320,29 @@ static int judge(const char *path, const struct ht_limits *limits, int status)
 	return verdict == HT_STATUS_BAD ? HT_STATUS_BAD : OWN_FAILURE;
 }
 
+/* A process that runs is looked at first, and asked after when all is over. */
+static int run_recording(const char *pid, struct ht_recording_options *o, struct ht_recording_result *ret,
+			 struct ht_err *err)
+{
+	struct ht_running running;
+	pid_t number;
+	int rc;
+
+	if (!pid)
+		return ht_recording_run(o, ret, err);
+	rc = ht_quantity_pid(pid, &number, err);
+	if (!rc)
+		rc = ht_running_open(number, &running, err);
+	if (rc)
+		return rc;
+	o->door = &running.door;
+	rc = ht_recording_run(o, ret, err);
+	clear_progress();
+	ht_running_tell(&running, o->progress != NULL);
+	ht_running_close(&running);
+	return rc;
+}
+
 static int record(const struct ht_given *given, const struct ht_limits *limits)
 {
 	struct ht_recording_options o;
@@ -302,9 +358,9 @@ static int record(const struct ht_given *given, const struct ht_limits *limits)
 		o.progress = show_progress;
 		o.pausing = clear_progress;
 	}
-	rc = ht_recording_run(&o, &result, &err);
+	rc = run_recording(given->option[PID], &o, &result, &err);
 	clear_progress();
-	if (rc == HT_ESYSTEM)
+	if (rc == HT_ESYSTEM || rc == HT_EUSAGE)
 		return ht_complain_as(OWN_FAILURE, NULL, &err);
 	if (rc)
 		return ht_complain(NULL, &err);
@@ -329,10 +385,10 @@ static int run(const struct ht_given *given)
 
 const struct ht_command ht_cmd_record = {
 	.name = "record",
-	.args = "[--] CMD [ARG...]",
-	.says = "run a program and record every heap call it makes",
+	.args = "[--] CMD [ARG...] | -p PID",
+	.says = "record every heap call of a program, from its start or while it runs",
 	.options = options,
-	.least = 1,
+	.least = 0,
 	.most = -1,
 	.words_are_command = true,
 	.own_failure = OWN_FAILURE,

@@ -114,3 +114,14 @@ int ht_quantity_share(const char *word, uint64_t *ret, struct ht_err *err)
 	*ret = (uint64_t)(percent * (HT_SHARE_WHOLE / 100.0) + 0.5);
 	return 0;
 }
+
+int ht_quantity_pid(const char *word, pid_t *ret, struct ht_err *err)
+{
+	char *end;
+	long n = strtol(word, &end, 10);
+
+	if (word[0] < '0' || word[0] > '9' || *end || n <= 0 || n > INT32_MAX)
+		return ht_err_set(err, HT_EUSAGE, "%s is no process id", word);
+	*ret = (pid_t)n;
+	return 0;
+}

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* enter.c -- goes into a process and out of it again, many times: enter PID TIMES [kill]
+/* enter.c -- goes into a process and out of it again, many times: enter PID TIMES [kill | by COMMAND [ARGUMENT...]]
  *
- * Used by: enter.sh. Linked with everything but main, so that the real doors are what is tried. Every allocation function becomes a jump to its own
- * beginning elsewhere, and again what it was. With `kill`, whoever enters is killed at a random moment, and somebody else cleans up.
+ * Used by: enter.sh, joined.sh. Linked with everything but main, so that the real doors are what is tried. Every allocation function becomes a jump to its own
+ * beginning elsewhere, and again what it was. With `kill`, whoever enters is killed at a random moment, and somebody else cleans up. With `by`,
+ * a command goes in and out instead, and has to end with status 0.
  *
  * What the process is before and after must be equal: mappings of files and of code, the text itself, how much of it is private, threads, their signal
  * masks, descriptors, tracer.                              Prints: entries N   in N   out N   killed N   again N   busy N
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -279,13 +281,27 @@ static void *kill_now_and_then(void *unused)
 	return unused;
 }
 
+static void run(char **command)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		execvp(command[0], command);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+		die("the command that goes in", NULL);
+	in++;
+}
+
 int main(int argc, char **argv)
 {
 	struct ht_entry entry[HT_ENTRIES_MOST];
 	struct ht_patch_function f[HT_ENTRIES_MOST];
 	struct ht_buf before;
 	struct ht_err err;
-	bool may_die = argc > 3;
+	bool by = argc > 4 && !strcmp(argv[3], "by"), may_die = argc > 3 && !by;
 	pthread_t killer;
 	size_t count;
 
@@ -301,10 +317,14 @@ int main(int argc, char **argv)
 	for (int i = 0; i < atoi(argv[2]); i++) {
 		bool now = may_die && i >= WHOLE_FIRST;
 
-		go_in(f, count, now);
-		pause_us(2000);
-		go_out(now);
-		go_out(false);
+		if (by) {
+			run(argv + 4);
+		} else {
+			go_in(f, count, now);
+			pause_us(2000);
+			go_out(now);
+			go_out(false);
+		}
 		compare(&before, now);
 	}
 	ht_buf_fini(&before);

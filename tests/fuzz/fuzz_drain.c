@@ -271,7 +271,7 @@ static void begin(struct play *p)
 
 	unlink(path);
 	ht_ticker_init(&p->ticker);
-	must(ht_session_create(HT_POLICY_BLOCK, p->ticker.clock, HT_SESSION_STACKS, &p->session, &err), &err);
+	must(ht_session_create(HT_POLICY_BLOCK, p->ticker.clock, HT_SESSION_STACKS, NULL, &p->session, &err), &err);
 	must(ht_pool_init(&p->pool, &p->session, UINT32_MAX, &err), &err);
 	must(ht_trace_create(path, p->session.id, &p->trace, &err), &err);
 	ht_trace_put_session(&p->trace,

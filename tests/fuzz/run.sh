@@ -11,7 +11,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 3
 seconds=${1:-600}
 work=${O:-build}/fuzz
-flags=(-O1 -g -std=gnu11 -Iinclude -Isrc -D_GNU_SOURCE -fno-sanitize-recover=all)
+flags=(-O1 -g -std=gnu11 -Iinclude -Isrc "-Wa,-I${O:-build}" -D_GNU_SOURCE -fno-sanitize-recover=all)
 sources=(src/util/*.c src/format/*.c src/attach/*.c src/inspect/*.c src/api/*.c src/collect/*.c tests/fuzz/judge.c)
 limits=(-max_len=65536 -len_control=0 -handle_xfsz=0 -timeout=20 -rss_limit_mb=2048 -malloc_limit_mb=512)
 bad=0

@@ -42,7 +42,7 @@ refused rooms 'src/agent/planted.c:3: agent may not know util'
 fresh; echo '#include "channel/channel.h"' | c_file src/format/planted.c
 refused rooms 'src/format/planted.c:3: format may not know channel'
 fresh; echo '#include "collect/planted.h"' | c_file src/show/planted.c; c_file src/collect/planted.h </dev/null
-refused rooms 'src/show/planted.c:3: only src/show/record.c src/show/machine.c src/show/patient.c may know collect'
+refused rooms 'src/show/planted.c:3: only src/show/record.c src/show/running.c src/show/running.h src/show/detach.c src/show/machine.c src/show/patient.c may know collect'
 fresh; mkdir src/cellar; c_file src/cellar/planted.c </dev/null
 refused rooms 'src/cellar: a room that rooms.sh does not know'
 fresh; echo '#include "absent.h"' | c_file src/util/planted.c

@@ -15,7 +15,7 @@ declare -A may=(
 	[show]="inspect util collect attach"
 )
 # `record` and its kin are the only commands that may know the collector, or touch another process.
-show_kin=' src/show/record.c src/show/machine.c src/show/patient.c '
+show_kin=' src/show/record.c src/show/running.c src/show/running.h src/show/detach.c src/show/machine.c src/show/patient.c '
 bad=0
 
 complain() {

@@ -76,6 +76,8 @@ static void allocate_and_check(int number, uint64_t *state)
 /* None of these may say EINTR: no signal has a handler. */
 static void sleep_somehow(int number, uint64_t *state, const int pipes[2], int loop)
 {
+	static const char *const calls[] = { "nanosleep", "poll",         "epoll_wait", "select",
+					     "ppoll",     "sigtimedwait", "a pipe" };
 	struct timespec t = { 0, (long)(next(state) >> 33) % 3000000 };
 	struct timeval tv = { 0, t.tv_nsec / 1000 };
 	struct epoll_event e;
@@ -107,8 +109,10 @@ static void sleep_somehow(int number, uint64_t *state, const int pipes[2], int l
 	default:
 		rc = write(pipes[1], &byte, 1) == 1 && read(pipes[0], &byte, 1) == 1 ? 0 : -1;
 	}
-	if (rc)
-		say_wrong(errno == EINTR ? "a call was interrupted" : "a call has failed", number);
+	if (rc) {
+		printf("%s: ", calls[(number + rounds[number]) % 7]);
+		say_wrong(errno == EINTR ? "the call was interrupted" : "the call has failed", number);
+	}
 }
 
 static void *work(void *arg)

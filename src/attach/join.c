@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* join.c -- puts what the other files find out in order, and tries again where a process must not be disturbed just now
+ *
+ * Called by: show/running.c.
+ */
+#include "attach/join.h"
+
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "attach/outfit.h"
+#include "attach/payload.h"
+#include "attach/rights.h"
+#include "attach/tid.h"
+#include "util/cleanup.h"
+
+#define MS 1000000ull
+#define VISIT_MOST_NS (2000 * MS)
+#define TRYING_NS (3000 * MS) /* to get in, and to get out */
+#define PAUSE_LEAST_NS MS     /* between two visits */
+#define PAUSE_MOST_NS (64 * MS)
+#define ADDRESS_SHARE 8 /* of a limit on its address space, the channel takes at most one in so many */
+
+static const struct ht_blob_head *head(void)
+{
+	return (const struct ht_blob_head *)ht_payload;
+}
+
+/* Pauses grow from try to try. False: it was tried long enough. */
+struct patience {
+	uint64_t until_ns, pause_ns;
+};
+
+static bool wait_for_more(struct patience *p)
+{
+	if (!p->until_ns)
+		*p = (struct patience){ ht_visit_now_ns() + TRYING_NS, PAUSE_LEAST_NS };
+	if (ht_visit_now_ns() > p->until_ns)
+		return false;
+	nanosleep(&(struct timespec){ .tv_nsec = (long)p->pause_ns }, NULL);
+	if (p->pause_ns < PAUSE_MOST_NS)
+		p->pause_ns *= 2;
+	return true;
+}
+
+/* ---- out --------------------------------------------------------------------------------------------------- */
+
+static int take_out(struct ht_process *p, const struct ht_patch_note *note, struct ht_patch_visit *v,
+		    struct ht_err *err)
+{
+	v->note = *note;
+	return ht_visit_run(p, &(struct ht_visit_task){ ht_patch_take_out, v, sizeof(*v), VISIT_MOST_NS }, NULL, err);
+}
+
+/* Until nothing is there. `thorough`: also no thread that is still to map something for a visitor that died. */
+static int leave(struct ht_process *p, bool thorough, enum ht_left *ret, struct ht_err *err)
+{
+	struct ht_patch_visit v = { .outcome = HT_PATCH_DONE };
+	struct ht_patch_note note;
+	struct patience patience = { 0 };
+
+	*ret = HT_LEFT_NOTHING;
+	for (;;) {
+		bool there;
+		int rc = ht_process_look(p, err);
+
+		if (rc)
+			return rc;
+		there = ht_patch_find(p, head()->end_at, &note);
+		if (!there && !thorough)
+			return 0;
+		rc = take_out(p, &note, &v, err);
+		if (rc)
+			return rc;
+		if (v.outcome == HT_PATCH_DONE && !there)
+			return 0;
+		*ret = v.outcome == HT_PATCH_DONE ? HT_LEFT_CLEAN : v.foreign ? HT_LEFT_FOREIGN : HT_LEFT_BUSY;
+		if (v.outcome != HT_PATCH_DONE && !wait_for_more(&patience))
+			return 0;
+	}
+}
+
+int ht_join_leave(struct ht_join *j, enum ht_left *ret, struct ht_err *err)
+{
+	return leave(&j->process, false, ret, err);
+}
+
+/* What is there is of a recorder that lives, and meant for this process. */
+static int check_owner(const struct ht_process *p, struct ht_err *err)
+{
+	struct ht_process_identity itself;
+	struct ht_patch_note n;
+
+	if (!ht_patch_find(p, head()->end_at, &n) || !n.count || !ht_process_identify(p->pid, &itself) ||
+	    n.started != itself.started || !ht_process_lives(&n.owner))
+		return 0;
+	return ht_err_set(err, HT_ETARGET,
+			  "process %d is being recorded by process %d: end that first (kill -INT %d, or wait for it)",
+			  (int)p->pid, (int)n.owner.pid, (int)n.owner.pid);
+}
+
+int ht_join_clean(pid_t pid, enum ht_left *ret, struct ht_err *err)
+{
+	struct ht_process p;
+	int rc = ht_rights_check(pid, err);
+
+	if (!rc)
+		rc = ht_process_open(pid, &p, err);
+	if (rc)
+		return rc;
+	rc = check_owner(&p, err);
+	if (!rc)
+		rc = leave(&p, true, ret, err);
+	ht_process_close(&p);
+	return rc;
+}
+
+/* ---- may it, can it? --------------------------------------------------------------------------------------- */
+
+static int check_filters(pid_t pid, struct ht_err *err)
+{
+	char mode[16];
+
+	if (!ht_process_status(pid, 0, "Seccomp", mode, sizeof(mode)) || !strcmp(mode, "0"))
+		return 0;
+	return ht_err_set(err, HT_ETARGET,
+			  "process %d cannot be recorded: it has a seccomp filter, which may kill it for a system call "
+			  "that recording makes in it",
+			  (int)pid);
+}
+
+/* The ids of its threads must mean the same to both. */
+static int check_namespace(pid_t pid, struct ht_err *err)
+{
+	char ids[256];
+
+	if (!ht_process_status(pid, 0, "NSpid", ids, sizeof(ids)) || !strchr(ids, '\t'))
+		return 0;
+	return ht_err_set(err, HT_ETARGET,
+			  "process %d cannot be recorded from here: it is in a pid namespace (a container) of its own; "
+			  "run heaptap inside: nsenter -t %d -p -m heaptap record -p ...",
+			  (int)pid, (int)pid);
+}
+
+int ht_join_look(pid_t pid, struct ht_join *ret, struct ht_err *err)
+{
+	struct ht_join j = { .shared_at = 0 };
+	enum ht_left left;
+	int rc = ht_rights_check(pid, err);
+
+	if (!rc)
+		rc = check_filters(pid, err);
+	if (!rc)
+		rc = check_namespace(pid, err);
+	if (!rc)
+		rc = ht_process_open(pid, &j.process, err);
+	if (rc)
+		return rc;
+	rc = check_owner(&j.process, err);
+	if (!rc)
+		rc = leave(&j.process, false, &left, err);
+	if (!rc)
+		rc = ht_serving_find(&j.process, &j.serving, err);
+	if (rc)
+		ht_process_close(&j.process);
+	else
+		*ret = j;
+	return rc;
+}
+
+void ht_join_fini(struct ht_join *j)
+{
+	ht_patch_plan_fini(&j->plan);
+	ht_loaded_fini(&j->loaded);
+	ht_process_close(&j->process);
+}
+
+/* ---- in ---------------------------------------------------------------------------------------------------- */
+
+uint64_t ht_join_most_bytes(const struct ht_join *j)
+{
+	struct rlimit addresses;
+
+	if (prlimit(j->process.pid, RLIMIT_AS, NULL, &addresses) || addresses.rlim_cur == RLIM_INFINITY)
+		return UINT64_MAX;
+	return addresses.rlim_cur / ADDRESS_SHARE;
+}
+
+static int plan(struct ht_join *j, struct ht_err *err)
+{
+	const struct ht_patch_part part = {
+		.code = ht_payload,
+		.bytes = (uint64_t)(ht_payload_end - ht_payload),
+		.data_at = head()->data_at,
+		.end_at = head()->end_at,
+		.door_at = head()->data_at + offsetof(struct ht_blob, door),
+	};
+	struct ht_patch_function f[HT_ENTRIES_MOST];
+	int rc = ht_process_look(&j->process, err);
+
+	if (!rc)
+		rc = ht_serving_find(&j->process, &j->serving, err);
+	for (size_t i = 0; !rc && i < j->serving.count; i++)
+		f[i] = (struct ht_patch_function){ j->serving.entry[i].at, j->serving.entry[i].bytes,
+						   head()->hook[j->serving.entry[i].function] };
+	ht_patch_plan_fini(&j->plan);
+	return rc ? rc : ht_patch_plan(&j->process, f, j->serving.count, &part, &j->plan, err);
+}
+
+static int receive(int post, int *fd, struct ht_err *err)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	char byte;
+	struct iovec one = { &byte, sizeof(byte) };
+	struct msghdr m = {
+		.msg_iov = &one, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof(control.room)
+	};
+	const struct cmsghdr *c;
+
+	if (recvmsg(post, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != sizeof(byte))
+		return ht_err_sys(err, "the memory to share did not arrive");
+	c = CMSG_FIRSTHDR(&m);
+	if (!c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(*fd)))
+		return ht_err_set(err, HT_ESYSTEM, "the memory to share did not arrive: no descriptor is free");
+	memcpy(fd, CMSG_DATA(c), sizeof(*fd));
+	return 0;
+}
+
+int ht_join_lend(struct ht_join *j, uint64_t bytes, int *fd, struct ht_err *err)
+{
+	struct ht_patch_visit v = { .shared.bytes = bytes, .outcome = HT_PATCH_AGAIN };
+	struct patience patience = { 0 };
+	int post[2], rc;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, post))
+		return ht_err_sys(err, "cannot make a socket");
+	ht_auto(fd) int here = post[0], there = post[1];
+	v.shared.post = there;
+	do {
+		rc = plan(j, err);
+		v.plan = j->plan;
+		if (!rc)
+			rc = ht_visit_run(&j->process,
+					  &(struct ht_visit_task){ ht_patch_map, &v, sizeof(v), VISIT_MOST_NS }, NULL,
+					  err);
+	} while (!rc && v.outcome == HT_PATCH_AGAIN && wait_for_more(&patience));
+	if (!rc && v.outcome == HT_PATCH_AGAIN)
+		rc = ht_err_set(err, HT_ETARGET, "process %d maps memory faster than a place can be found in it",
+				(int)j->process.pid);
+	j->shared_at = v.shared.at;
+	return rc ? rc : receive(here, fd, err);
+}
+
+struct entering {
+	struct ht_patch_visit patch; /* first: it is what ht_patch_put_in is given */
+	const struct ht_loaded *loaded;
+	uint64_t blob_at;
+};
+static_assert(offsetof(struct entering, patch) == 0, "enter()");
+
+/* The work of the second visit. */
+static int enter(struct ht_visit *v, void *with, struct ht_err *err)
+{
+	struct entering *e = with;
+	const uint8_t active = HT_DOOR_ACTIVE;
+	uint32_t tid_offset;
+	int rc;
+
+	e->patch.outcome = HT_PATCH_AGAIN;
+	if (!ht_loaded_is_same(v->process, e->loaded))
+		return 0;
+	rc = ht_tid_offset(v, &tid_offset, err);
+	if (!rc && !ht_process_write(v->process, e->blob_at + offsetof(struct ht_blob, tid_offset), &tid_offset,
+				     sizeof(tid_offset)))
+		rc = ht_err_sys(err, "cannot write into process %d", (int)v->process->pid);
+	if (!rc)
+		rc = ht_patch_put_in(v, &e->patch, err);
+	if (!rc && e->patch.outcome == HT_PATCH_DONE)
+		ht_process_write(v->process, e->blob_at + offsetof(struct ht_blob, door), &active, sizeof(active));
+	return rc;
+}
+
+/* Everything that the visit finds ready. A library that is just being loaded is waited for. */
+static int prepare(struct ht_join *j, struct ht_channel *channel, struct ht_err *err)
+{
+	uint64_t blob_at = ht_patch_part_at(&j->plan) + head()->data_at;
+	struct ht_blob blob;
+	struct ht_loaded fresh;
+	int rc = ht_loaded_find(&j->process, &fresh, err);
+
+	if (rc)
+		return rc;
+	ht_loaded_fini(&j->loaded);
+	j->loaded = fresh;
+	ht_outfit_blob(&j->serving, &j->plan, channel, j->shared_at, &blob);
+	blob.debug_at = fresh.loader.debug;
+	if (blob.gate.stacks)
+		ht_loaded_tell(&fresh, channel, HT_OUTFIT_IMAGE, ht_outfit_ticks(channel), &blob.gate);
+	ht_outfit_image(&j->process, &j->serving, channel);
+	if (!ht_process_write(&j->process, blob_at, &blob, sizeof(blob)))
+		return ht_err_sys(err, "cannot write into process %d", (int)j->process.pid);
+	return 0;
+}
+
+int ht_join_enter(struct ht_join *j, struct ht_channel *channel, struct ht_err *err)
+{
+	struct entering e = { .patch.plan = j->plan,
+			      .loaded = &j->loaded,
+			      .blob_at = ht_patch_part_at(&j->plan) + head()->data_at };
+	struct patience patience = { 0 };
+	int rc = ht_patch_fill(&j->process, &j->plan, err);
+
+	if (rc)
+		return rc;
+	do {
+		rc = prepare(j, channel, err);
+		e.patch.outcome = HT_PATCH_AGAIN;
+		if (!rc)
+			rc = ht_visit_run(&j->process, &(struct ht_visit_task){ enter, &e, sizeof(e), VISIT_MOST_NS },
+					  &j->stopped_ns, err);
+		else if (rc == HT_ETARGET && wait_for_more(&patience))
+			rc = 0;
+	} while (!rc && e.patch.outcome == HT_PATCH_AGAIN && wait_for_more(&patience));
+	if (!rc && e.patch.outcome == HT_PATCH_AGAIN)
+		rc = ht_err_set(err, HT_ETARGET,
+				"process %d was never at a moment at which it could be entered; try again in a moment",
+				(int)j->process.pid);
+	return rc;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* serving.h -- the one allocator of a process that serves its program, and the functions by which that is entered
+ *
+ * Used by: join.c.
+ *
+ * Several modules may bring a malloc: an allocator that was preloaded and the C library's, say. The first in the order of the loader's list serves the program
+ * and its libraries. The others serve whoever was bound to them alone, and are not entered.
+ *
+ * Refused: none that is found; the preloaded agent, which records by itself; one that nobody knows in a library, as sanitizers have, whose code may not be called
+ * the way an allocator's is; one whose operator new has no form that does not throw (blob.h, B4).
+ */
+#ifndef HT_SERVING_H
+#define HT_SERVING_H
+
+#include "attach/entries.h"
+
+struct ht_serving {
+	struct ht_entry entry[HT_ENTRIES_MOST]; /* the loader's among them */
+	size_t count;
+	enum ht_allocator_kind kind;
+	bool plain_free;  /* glibc's, and it calls no hook (2.34) */
+	unsigned others;  /* allocators that serve somebody else, and are not entered */
+	char module[256]; /* the file that it lies in */
+};
+
+int ht_serving_find(const struct ht_process *p, struct ht_serving *ret, struct ht_err *err);
+
+#endif

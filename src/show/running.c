@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* running.c -- `heaptap record -p`: hands the recorder a process that was looked at
+ *
+ * Called by: record.c, detach.c.
+ */
+#include "show/running.h"
+
+#include <stdio.h>
+
+#include "show/command.h"
+#include "show/figures.h"
+
+static int lend(void *with, uint64_t bytes, int *fd, struct ht_err *err)
+{
+	struct ht_running *r = with;
+
+	return ht_join_lend(&r->join, bytes, fd, err);
+}
+
+static int enter(void *with, struct ht_channel *channel, struct ht_err *err)
+{
+	struct ht_running *r = with;
+
+	return ht_join_enter(&r->join, channel, err);
+}
+
+static void leave(void *with)
+{
+	struct ht_running *r = with;
+
+	ht_join_leave(&r->join, &r->left, &r->why_not);
+}
+
+int ht_running_open(pid_t pid, struct ht_running *ret, struct ht_err *err)
+{
+	int rc;
+
+	*ret = (struct ht_running){ .left = HT_LEFT_NOTHING };
+	rc = ht_join_look(pid, &ret->join, err);
+	ret->door = (struct ht_recording_door){
+		.pid = pid,
+		.lender = { .most_bytes = rc ? 0 : ht_join_most_bytes(&ret->join), .lend = lend, .with = ret },
+		.enter = enter,
+		.leave = leave,
+		.with = ret,
+	};
+	return rc;
+}
+
+void ht_running_close(struct ht_running *r)
+{
+	ht_join_fini(&r->join);
+}
+
+void ht_running_tell_left(pid_t pid, enum ht_left left)
+{
+	if (left == HT_LEFT_BUSY)
+		ht_warn(NULL,
+			"process %d: a thread may come back to the recorder's code, which stays there and does "
+			"nothing; later: heaptap detach %d",
+			(int)pid, (int)pid);
+	else if (left == HT_LEFT_FOREIGN)
+		ht_warn(NULL,
+			"process %d: somebody else wrote over the beginnings of its allocation functions meanwhile; "
+			"the recorder's code stays there and does nothing",
+			(int)pid);
+}
+
+void ht_running_tell(const struct ht_running *r, bool talkative)
+{
+	char time[HT_FIGURE_BYTES];
+	pid_t pid = r->join.process.pid;
+
+	if (r->why_not.code)
+		ht_warn(NULL, "process %d could not be left: %s; later: heaptap detach %d", (int)pid, r->why_not.text,
+			(int)pid);
+	else
+		ht_running_tell_left(pid, r->left);
+	if (r->join.serving.others)
+		ht_warn(NULL, "process %d has %u other allocators, whose calls are not recorded", (int)pid,
+			r->join.serving.others);
+	if (talkative && r->join.stopped_ns)
+		fprintf(stderr, "heaptap: entered process %d: it stood still for %s\n", (int)pid,
+			ht_figure_time(time, r->join.stopped_ns));
+}
