@@ -20,6 +20,10 @@
 
 #define PAGE 4096u
 
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24 /* Linux 5.18; before that locked pages cannot be given back */
+#endif
+
 static bool is_error(int64_t result)
 {
 	return result < 0 && result > -4096;
@@ -227,10 +231,13 @@ int ht_foothold_give_back(struct ht_visit *v, const struct ht_gadgets *g, const 
 
 	if (rc || !count)
 		return rc;
-	for (size_t i = 0; !rc && i < count; i++) {
-		const uint64_t arg[6] = { page[i], PAGE, MADV_DONTNEED };
+	for (size_t i = 0; i < count; i++) {
+		uint64_t arg[6] = { page[i], PAGE, MADV_DONTNEED_LOCKED };
 
-		rc = call(&b, SYS_madvise, arg, "give text pages back", err);
+		if (ht_borrow_call(&b, SYS_madvise, arg) != -EINVAL)
+			continue;
+		arg[2] = MADV_DONTNEED;
+		ht_borrow_call(&b, SYS_madvise, arg);
 	}
 	ht_borrow_end(&b);
 	return rc;

@@ -43,7 +43,7 @@ int ht_foothold_share(struct ht_visit *v, const struct ht_gadgets *g, struct ht_
 int ht_foothold_unmap(struct ht_visit *v, const struct ht_gadgets *g, const struct ht_foothold *foothold,
 		      struct ht_err *err);
 
-/* Text pages that are nobody's own copies any more. */
+/* Text pages become the file's again. One that cannot stays a copy with the same bytes. */
 int ht_foothold_give_back(struct ht_visit *v, const struct ht_gadgets *g, const uint64_t *page, size_t count,
 			  struct ht_err *err);
 

@@ -89,7 +89,9 @@ static int leave(struct ht_process *p, bool thorough, enum ht_left *ret, struct 
 
 int ht_join_leave(struct ht_join *j, enum ht_left *ret, struct ht_err *err)
 {
-	return leave(&j->process, false, ret, err);
+	int rc = leave(&j->process, false, ret, err);
+
+	return rc && ht_process_has_ended(&j->process) ? 0 : rc;
 }
 
 /* What is there is of a recorder that lives, and meant for this process. */
@@ -236,6 +238,14 @@ static int receive(int post, int *fd, struct ht_err *err)
 	return 0;
 }
 
+/* Whatever failed because of it, that is the reason. */
+static int unless_ended(const struct ht_join *j, int rc, struct ht_err *err)
+{
+	if (!rc || !ht_process_has_ended(&j->process))
+		return rc;
+	return ht_err_set(err, HT_ETARGET, "process %d ended before it could be recorded", (int)j->process.pid);
+}
+
 int ht_join_lend(struct ht_join *j, uint64_t bytes, int *fd, struct ht_err *err)
 {
 	struct ht_patch_visit v = { .shared.bytes = bytes, .outcome = HT_PATCH_AGAIN };
@@ -258,7 +268,9 @@ int ht_join_lend(struct ht_join *j, uint64_t bytes, int *fd, struct ht_err *err)
 		rc = ht_err_set(err, HT_ETARGET, "process %d maps memory faster than a place can be found in it",
 				(int)j->process.pid);
 	j->shared_at = v.shared.at;
-	return rc ? rc : receive(here, fd, err);
+	if (!rc)
+		rc = receive(here, fd, err);
+	return unless_ended(j, rc, err);
 }
 
 struct entering {
@@ -320,9 +332,7 @@ int ht_join_enter(struct ht_join *j, struct ht_channel *channel, struct ht_err *
 	struct patience patience = { 0 };
 	int rc = ht_patch_fill(&j->process, &j->plan, err);
 
-	if (rc)
-		return rc;
-	do {
+	while (!rc) {
 		rc = prepare(j, channel, err);
 		e.patch.outcome = HT_PATCH_AGAIN;
 		if (!rc)
@@ -330,10 +340,13 @@ int ht_join_enter(struct ht_join *j, struct ht_channel *channel, struct ht_err *
 					  &j->stopped_ns, err);
 		else if (rc == HT_ETARGET && wait_for_more(&patience))
 			rc = 0;
-	} while (!rc && e.patch.outcome == HT_PATCH_AGAIN && wait_for_more(&patience));
-	if (!rc && e.patch.outcome == HT_PATCH_AGAIN)
-		rc = ht_err_set(err, HT_ETARGET,
+		if (rc || e.patch.outcome == HT_PATCH_DONE)
+			break;
+		if (!wait_for_more(&patience))
+			rc = ht_err_set(
+				err, HT_ETARGET,
 				"process %d was never at a moment at which it could be entered; try again in a moment",
 				(int)j->process.pid);
-	return rc;
+	}
+	return unless_ended(j, rc, err);
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,6 +131,13 @@ bool ht_process_status(pid_t pid, pid_t tid, const char *key, char *ret, size_t 
 		return true;
 	}
 	return false;
+}
+
+bool ht_process_has_ended(const struct ht_process *p)
+{
+	struct pollfd end = { p->pidfd, POLLIN, 0 };
+
+	return poll(&end, 1, 0) == 1;
 }
 
 /* Field 22 of /proc/PID/stat; 0: there is no such process, or it has ended. */

@@ -51,6 +51,8 @@ bool ht_process_identify(pid_t pid, struct ht_process_identity *ret);
 /* It runs still; one of another pid namespace, of which nothing can be known, is taken to. */
 bool ht_process_lives(const struct ht_process_identity *who);
 
+bool ht_process_has_ended(const struct ht_process *p);
+
 /* A line "key:\t..." of /proc/PID/status, or of a thread's with `tid`; its value without blanks in front. False: there is none. */
 bool ht_process_status(pid_t pid, pid_t tid, const char *key, char *ret, size_t room);
 
