@@ -174,14 +174,29 @@ static inline void ht_bump(_Atomic uint64_t *counter, uint64_t by)
 	__asm__ volatile("addq %1, %0" : "+m"(*counter) : "er"(by) : "memory", "cc");
 }
 
-/* Grows by one when a call comes in, and again when it stands in a row or a counter: against what it was in `begun` it tells, between any
- * two instructions, whether the call that a jump has left is still to be counted. Relaxed: the thread's own counters. */
-static inline uint64_t ht_slot_sum(const struct ht_slot *s)
+/* One more when a call comes in, and one less when it stands in a cell or a counter: against `even`, which it is between calls, it tells
+ * between any two instructions whether the call that a jump has left is still to be counted. Nearly every call leaves it as it was. Of one
+ * that takes more cells, or of cells that belong to no call, `even` hears afterwards: until then it looks like one that is counted, as it
+ * is. The first row of a realloc is the exception, after which the call is still to be counted: of that it hears before. Relaxed: the
+ * thread's own counters. */
+static inline uint64_t ht_slot_balance(const struct ht_slot *s)
 {
-	return atomic_load_explicit(&s->entered, memory_order_relaxed) +
-	       atomic_load_explicit(&s->head, memory_order_relaxed) +
-	       atomic_load_explicit(&s->counted_only, memory_order_relaxed) +
+	return atomic_load_explicit(&s->entered, memory_order_relaxed) -
+	       atomic_load_explicit(&s->head, memory_order_relaxed) -
+	       atomic_load_explicit(&s->counted_only, memory_order_relaxed) -
 	       atomic_load_explicit(&s->lost, memory_order_relaxed);
+}
+
+/* No call is under way. */
+static inline void ht_slot_settle(struct ht_slot *s)
+{
+	s->even = ht_slot_balance(s);
+}
+
+/* So many cells are no call's whole row. One instruction: A5. */
+static inline void ht_slot_spare(struct ht_slot *s, uint64_t cells)
+{
+	__asm__ volatile("subq %1, %0" : "+m"(s->even) : "er"(cells) : "memory", "cc");
 }
 
 /* The collector still wants events. Relaxed: a call that sees the old value is one in flight; collect/drain.c waits for it when it closes the
@@ -192,19 +207,6 @@ static inline bool ht_recording(void)
 
 	__asm__ volatile("cmpl $0, %1" : "=@ccne"(is) : "m"(ht_gate.channel->recording));
 	return is;
-}
-
-static inline void ht_call_begin(struct ht_slot *s)
-{
-	uint64_t sum;
-
-	/* ht_slot_sum(): of atomic loads the compiler would make twice as many instructions */
-	__asm__ volatile("mov %1, %0\n\tadd %2, %0\n\tadd %3, %0\n\tadd %4, %0"
-			 : "=&r"(sum)
-			 : "m"(s->entered), "m"(s->head), "m"(s->counted_only), "m"(s->lost)
-			 : "cc");
-	s->begun = sum;
-	ht_bump(&s->entered, 1);
 }
 
 static inline uint64_t ht_rdtsc(void)
@@ -250,7 +252,7 @@ static inline bool ht_call_enter(struct ht_thread *t, enum ht_function function,
 	ht_call_is(t, frame, caller);
 	if (ht_unlikely(t->cell >= t->limit) || ht_unlikely(!ht_recording()))
 		return ht_thread_make_room(t, function);
-	ht_call_begin(t->slot);
+	ht_bump(&t->slot->entered, 1);
 	return true;
 }
 
@@ -302,6 +304,8 @@ static inline void ht_emit(struct ht_thread *t, enum ht_cell_kind kind, uint32_t
 	c->word[0] = ht_cell_word0(kind, delta, context);
 	c->word[1] = ht_cell_word1(place, size, address);
 	t->last_ticks = now;
+	if (kind == HT_CELL_REALLOC_BEGIN)
+		ht_slot_spare(t->slot, 1);
 	ht_bump(&t->slot->head, 1); /* publish: C2 */
 	t->cell = c + 1;
 }

@@ -35,6 +35,7 @@ static void before_fork(void)
 		if (t->slot) {
 			*t->cell++ = (struct ht_cell){ { ht_cell_word0(HT_CELL_TIME, 0, 0), now } };
 			ht_bump(&t->slot->head, 1); /* publish: C2 */
+			ht_slot_settle(t->slot);
 		}
 	}
 	ht_signal_fence();

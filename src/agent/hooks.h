@@ -201,7 +201,7 @@ HT_INLINE bool ht_hook_enter_short(struct ht_thread *t, uintptr_t frame, const v
 		t->inside = 0;
 		return false;
 	}
-	ht_call_begin(t->slot);
+	ht_bump(&t->slot->entered, 1);
 	return true;
 }
 

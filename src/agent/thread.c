@@ -212,6 +212,7 @@ static void emit_thread(struct ht_slot *slot, uint64_t ticks)
 	for (int i = 0; i < 3; i++)
 		c[1 + i] = (struct ht_cell){ { counters[2 * i], counters[2 * i + 1] } };
 	ht_bump(&slot->head, HT_THREAD_CELLS); /* publish: C2 */
+	ht_slot_settle(slot);
 }
 
 static uint32_t tid_of_thread(void)
@@ -258,6 +259,7 @@ static void link_segment(struct ht_slot *slot, uint32_t segment)
 		(struct ht_cell){ { ht_cell_word0(HT_CELL_LINK, 0, 0), segment } };
 	atomic_store_explicit(segment_at(slot, head + HT_SEGMENT_CELLS), segment, memory_order_relaxed);
 	ht_bump(&slot->head, HT_SEGMENT_CELLS - head % HT_SEGMENT_CELLS); /* publish: C2 */
+	ht_slot_settle(slot);
 }
 
 static bool has_room(const struct ht_slot *slot)
@@ -329,6 +331,7 @@ static void mark(struct ht_thread *t, enum ht_cell_kind kind, uint64_t value)
 {
 	*t->cell++ = (struct ht_cell){ { ht_cell_word0(kind, 0, 0), value } };
 	ht_bump(&t->slot->head, 1); /* publish: C2 */
+	ht_slot_settle(t->slot);
 }
 
 /* What stands between this thread's last event and the next. */
@@ -357,7 +360,7 @@ static void lose_unassigned(void)
 	atomic_fetch_add_explicit(&ht_gate.channel->unassigned_lost, 1, memory_order_relaxed);
 }
 
-/* One counter, for a call that comes while another is anywhere in the agent: it tears nothing that one reads, ht_slot_sum() least of all. */
+/* One counter, for a call that comes while another is anywhere in the agent: it tears nothing that one reads, ht_slot_balance() least of all. */
 bool ht_thread_pass(struct ht_thread *t)
 {
 	if (t->slot) {
@@ -373,7 +376,7 @@ bool ht_thread_pass(struct ht_thread *t)
 static bool lose(struct ht_thread *t, enum ht_function function)
 {
 	if (t->slot) {
-		ht_call_begin(t->slot);
+		ht_bump(&t->slot->entered, 1);
 		ht_bump(&t->slot->lost, 1);
 		t->slot->unreported++;
 	} else {
@@ -387,8 +390,9 @@ static bool lose(struct ht_thread *t, enum ht_function function)
 HT_NOINLINE void ht_thread_emit_long(struct ht_thread *t, enum ht_cell_kind kind, uint32_t context, enum ht_place place,
 				     uint64_t address, uint64_t size)
 {
+	bool begins = kind == HT_CELL_REALLOC_BEGIN;
 	struct ht_cell *c = t->cell;
-	uint64_t now = ht_ticks();
+	uint64_t cells, now = ht_ticks();
 	uint64_t delta = now - t->last_ticks;
 
 	if (delta > HT_CELL_DELTA_MAX) {
@@ -409,7 +413,12 @@ HT_NOINLINE void ht_thread_emit_long(struct ht_thread *t, enum ht_cell_kind kind
 	c->word[1] = ht_cell_word1(place, size, address);
 	c++;
 	t->last_ticks = now;
-	ht_bump(&t->slot->head, (uint64_t)(c - t->cell)); /* publish: C2 */
+	cells = (uint64_t)(c - t->cell);
+	if (begins)
+		ht_slot_spare(t->slot, cells);
+	ht_bump(&t->slot->head, cells); /* publish: C2 */
+	if (!begins)
+		ht_slot_spare(t->slot, cells - 1);
 	t->cell = c;
 }
 
@@ -441,7 +450,7 @@ HT_NOINLINE bool ht_thread_make_room(struct ht_thread *t, enum ht_function funct
 		resume(t);
 	}
 	report(t);
-	ht_call_begin(t->slot);
+	ht_bump(&t->slot->entered, 1);
 	return true;
 }
 
@@ -472,18 +481,10 @@ static bool outer_stands(const struct ht_thread *t, uintptr_t frame)
 
 /* ---- calls that interrupt others --------------------------------------------------------------------------- */
 
-#define NOTHING_BEGUN (1ull << 62) /* a distance of sum and begun that no call reaches */
-
-/* Whether the call that began last was counted as entered, and nothing more. */
-static bool is_open(const struct ht_thread *t)
+/* Whether a call was counted as entered, and nothing more. */
+static bool is_open(const struct ht_slot *slot)
 {
-	struct ht_slot *slot = t->slot;
-	uint64_t since = ht_slot_sum(slot) - slot->begun;
-	uint64_t head = atomic_load_explicit(&slot->head, memory_order_relaxed); /* own counter */
-
-	if (since > 1 && since < NOTHING_BEGUN && head % HT_SEGMENT_CELLS)
-		return ht_cell_kind(cells_at(slot, head)[head % HT_SEGMENT_CELLS - 1]) == HT_CELL_REALLOC_BEGIN;
-	return since == 1;
+	return (int64_t)(ht_slot_balance(slot) - slot->even) > 0;
 }
 
 /* The call that `inside` names was left by a jump, and with it the one it interrupted. What was entered and stands nowhere is lost. */
@@ -493,7 +494,7 @@ static void give_up_outer(struct ht_thread *t)
 	uint32_t open = t->interrupted == HT_CALLING_OPEN;
 
 	if (slot && !(t->calling == HT_CALLING_SWITCHING && t->interrupted))
-		open += is_open(t);
+		open += is_open(slot);
 	t->calling = HT_CALLING_NOT;
 	t->throwing = HT_THROWING_NOT;
 	t->interrupted = HT_CALLING_NOT;
@@ -503,7 +504,7 @@ static void give_up_outer(struct ht_thread *t)
 	t->astray = 1;
 	t->limit = NULL; /* the slow way next, which puts it right and reports it */
 	ht_bump(&slot->lost, open);
-	slot->begun = ht_slot_sum(slot) - NOTHING_BEGUN;
+	ht_slot_settle(slot);
 	t->slot->unreported += open;
 }
 
@@ -518,7 +519,7 @@ static bool may_interrupt(const struct ht_thread *t)
  * a jump when it stood in a row or a counter, or nowhere yet; then nobody misses it. */
 static bool may_be_entering(const struct ht_thread *t, uintptr_t frame)
 {
-	return frame < t->inside && t->calling == HT_CALLING_NOT && !t->interrupted && !(t->slot && is_open(t));
+	return frame < t->inside && t->calling == HT_CALLING_NOT && !t->interrupted && !(t->slot && is_open(t->slot));
 }
 
 /* Sets the outer call aside. `calling`: its. */
@@ -544,7 +545,7 @@ static void interrupt_outer(struct ht_thread *t, uintptr_t frame, const void *ca
 	ht_signal_fence();
 	t->interrupted = calling;
 	ht_signal_fence();
-	slot->begun = ht_slot_sum(slot) - NOTHING_BEGUN;
+	ht_slot_settle(slot);
 	t->throwing = HT_THROWING_NOT;
 	t->side = 0;
 	if (calling == HT_CALLING_ENTERING) {
@@ -580,7 +581,9 @@ HT_NOINLINE void ht_thread_resume_outer(struct ht_thread *t)
 	slot->side_address = outer->side_address;
 	slot->side_size = outer->side_size;
 	slot->side_function = outer->side_function;
-	slot->begun = ht_slot_sum(slot) - (outer->calling == HT_CALLING_OPEN ? 1 : NOTHING_BEGUN);
+	ht_slot_settle(slot);
+	if (outer->calling == HT_CALLING_OPEN)
+		ht_slot_spare(slot, 1);
 	ht_signal_fence();
 	t->interrupted = HT_CALLING_NOT;
 	ht_signal_fence();

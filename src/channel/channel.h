@@ -292,7 +292,7 @@ struct ht_slot {
 	_Atomic uint64_t nested;        /* calls made by the allocator itself inside an outer call: not events */
 	_Atomic uint64_t blocked_ticks; /* time spent waiting for room */
 	_Atomic uint32_t segment[2];    /* of the ring; head / HT_SEGMENT_CELLS % 2 is the one that head points into */
-	uint64_t begun; /* the writer's own: ht_slot_sum() when the call under way came in; see agent/agent.h */
+	uint64_t even; /* the writer's own: ht_slot_balance() while no call is under way; see agent/agent.h */
 
 	/* identity: written between TAKING and LIVE */
 	_Alignas(64) _Atomic uint32_t state;
