@@ -210,14 +210,15 @@ HT_INLINE bool ht_hook_emit_short(struct ht_thread *t, enum ht_cell_kind kind, e
 				  uint64_t size)
 {
 	struct ht_cell *c = t->cell;
+	struct ht_slot *slot = t->slot;
 	uint64_t now = ht_rdtsc(), delta = now - t->last_ticks;
 
 	if (ht_unlikely(delta > HT_CELL_DELTA_MAX))
 		return false;
-	c->word[0] = ht_cell_word0(kind, delta, fn);
-	c->word[1] = ht_cell_word1(ht_place_by_header(p), size, (uintptr_t)p);
+	ht_cell_tell(c, kind, delta, fn);
+	c->word[1] = ht_cell_word1_by_header(((const size_t *)p)[-1], size, (uintptr_t)p);
 	t->last_ticks = now;
-	ht_bump(&t->slot->head, 1); /* publish: C2 */
+	ht_bump(&slot->head, 1); /* publish: C2 */
 	t->cell = c + 1;
 	ht_signal_fence();
 	t->inside = 0;

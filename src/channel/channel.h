@@ -32,7 +32,7 @@
 #include <stdint.h>
 
 #define HT_CHANNEL_MAGIC 0x3150415450414548ull /* "HEAPTAP1" */
-#define HT_CHANNEL_VERSION 2u
+#define HT_CHANNEL_VERSION 3u
 
 /* The memfd's name: the agent follows a descriptor of the collector only if its link starts like this. */
 #define HT_CHANNEL_MEMFD "heaptap-session"
@@ -156,12 +156,13 @@ enum ht_cell_kind {
 #define HT_CELL_SIZE_BITS 18
 #define HT_CELL_SIZE_MAX ((1u << HT_CELL_SIZE_BITS) - 1)
 
-/* Where the allocator took the block from, as far as the block's own flag bits tell (glibc). */
+/* Where the allocator took the block from, as far as the block's own flag bits tell (glibc): 3 less those bits, which are the second and the
+ * third of the word in front of it. Both together are none of glibc's. */
 enum ht_place {
 	HT_PLACE_UNKNOWN = 0,
-	HT_PLACE_MAIN = 1,   /* main arena */
-	HT_PLACE_OTHER = 2,  /* another arena */
-	HT_PLACE_MAPPED = 3, /* a mapping of its own: the slow path */
+	HT_PLACE_OTHER = 1,  /* another arena than the main one */
+	HT_PLACE_MAPPED = 2, /* a mapping of its own: the slow path */
+	HT_PLACE_MAIN = 3,   /* main arena */
 };
 
 static inline uint64_t ht_cell_word0(enum ht_cell_kind kind, uint64_t delta, uint32_t context)
@@ -172,6 +173,14 @@ static inline uint64_t ht_cell_word0(enum ht_cell_kind kind, uint64_t delta, uin
 static inline uint64_t ht_cell_word1(enum ht_place place, uint64_t size, uint64_t address)
 {
 	return (uint64_t)place << 62 | size << HT_CELL_ADDRESS_BITS | address >> 3;
+}
+
+/* The same of a block whose address fits, with the place that `header`, the word in front of it, tells. */
+static inline uint64_t ht_cell_word1_by_header(uint64_t header, uint64_t size, uint64_t address)
+{
+	uint64_t low = address + 6 - (header & 6); /* the place where the address has nothing but zeros, one bit up */
+
+	return (low >> 3 | low << 61) | size << HT_CELL_ADDRESS_BITS;
 }
 
 static inline int ht_cell_address_fits(uint64_t address)

@@ -39,7 +39,10 @@ static bool begin_thread(struct ht_decoder *d, const struct ht_cell *cell)
 
 static void set_place(struct ht_row *row, unsigned place)
 {
-	static const uint8_t heap[] = { HT_HEAP_UNKNOWN, HT_HEAP_MAIN, HT_HEAP_OTHER, HT_HEAP_UNKNOWN };
+	static const uint8_t heap[] = { [HT_PLACE_UNKNOWN] = HT_HEAP_UNKNOWN,
+					[HT_PLACE_OTHER] = HT_HEAP_OTHER,
+					[HT_PLACE_MAPPED] = HT_HEAP_UNKNOWN,
+					[HT_PLACE_MAIN] = HT_HEAP_MAIN };
 
 	row->heap = heap[place];
 	row->source = place == HT_PLACE_MAPPED ? HT_SOURCE_SLOW : HT_SOURCE_UNKNOWN;

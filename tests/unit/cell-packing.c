@@ -35,7 +35,7 @@ static void second_word_comes_back(void **state)
 	static const uint64_t address[] = { 0, 8, 0x7f1234567890, ((1ull << HT_CELL_ADDRESS_BITS) - 1) << 3 };
 
 	(void)state;
-	for (unsigned place = HT_PLACE_UNKNOWN; place <= HT_PLACE_MAPPED; place++) {
+	for (unsigned place = HT_PLACE_UNKNOWN; place <= HT_PLACE_MAIN; place++) {
 		for (size_t i = 0; i < 16; i++) {
 			struct ht_cell c = { { 0, ht_cell_word1((enum ht_place)place, size[i / 4], address[i % 4]) } };
 
@@ -50,7 +50,18 @@ static void fields_lie_where_the_drawing_says(void **state)
 {
 	(void)state;
 	assert_true(ht_cell_word0(HT_CELL_LINK, 3, 5) == (21ull << 59 | 3ull << 32 | 5));
-	assert_true(ht_cell_word1(HT_PLACE_OTHER, 9, 0x10) == (2ull << 62 | 9ull << 44 | 2));
+	assert_true(ht_cell_word1(HT_PLACE_OTHER, 9, 0x10) == (1ull << 62 | 9ull << 44 | 2));
+}
+
+/* Of a header the second and the third bit count; both together no block of glibc's has. */
+static void a_header_tells_the_place(void **state)
+{
+	static const enum ht_place place[] = { HT_PLACE_MAIN, HT_PLACE_MAPPED, HT_PLACE_OTHER, HT_PLACE_UNKNOWN };
+
+	(void)state;
+	for (uint64_t header = 0x20; header < 0x30; header++)
+		assert_true(ht_cell_word1_by_header(header, 9, 0x7f1234567890) ==
+			    ht_cell_word1(place[header >> 1 & 3], 9, 0x7f1234567890));
 }
 
 /* What does not fit needs an HT_CELL_ADDRESS before it: any of the three low bits, or one above bit 46. */
@@ -84,6 +95,7 @@ int main(void)
 		cmocka_unit_test(first_word_comes_back),
 		cmocka_unit_test(second_word_comes_back),
 		cmocka_unit_test(fields_lie_where_the_drawing_says),
+		cmocka_unit_test(a_header_tells_the_place),
 		cmocka_unit_test(addresses_that_fit_are_those_that_come_back),
 		cmocka_unit_test(a_call_fits_into_its_reservation),
 	};
