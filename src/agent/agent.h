@@ -60,13 +60,19 @@ struct ht_thread {
 	const void *
 		caller; /* the return address beside the frame that `inside` names: tells whether that frame still stands. A5 */
 	struct ht_memo *memo; /* the remembered stack it uses now; memo.c */
-	uint8_t calling;      /* enum ht_calling */
-	uint8_t stalled;      /* a wait ran out; no call waits again before room was found */
-	uint8_t function;     /* enum ht_function, of the call that `inside` names; holds while `calling` is set */
-	uint8_t throwing;     /* enum ht_throwing: what operators.c does when the real function throws */
-	uint8_t astray;       /* a call was left by a jump: cell and last_ticks may not be what was published */
-	uint8_t side;         /* the slot holds a block that was allocated inside this call */
-	uint8_t interrupted; /* enum ht_calling, of the call that slot->outer keeps for when this one is done; 0: there is none */
+	union {
+		struct {
+			uint8_t calling;  /* enum ht_calling */
+			uint8_t function; /* enum ht_function, of the call that `inside` names; holds while `calling` is set */
+			uint8_t side;     /* the slot holds a block that was allocated inside this call */
+			uint8_t interrupted; /* enum ht_calling, of the call that slot->outer keeps for when this one is done; 0: there is none */
+		};
+		uint16_t goes;  /* calling and function, by one instruction: ht_going() */
+		uint32_t alone; /* all four: ht_going(), if nothing else came of the call */
+	};
+	uint8_t stalled;  /* a wait ran out; no call waits again before room was found */
+	uint8_t throwing; /* enum ht_throwing: what operators.c does when the real function throws */
+	uint8_t astray;   /* a call was left by a jump: cell and last_ticks may not be what was published */
 };
 
 /* How a thread finds its state is the form's: static TLS in the preloaded library, a table in the blob (blob.c), where a thread that found
@@ -231,12 +237,15 @@ static inline void ht_call_is(struct ht_thread *t, uintptr_t frame, const void *
 	ht_signal_fence();
 }
 
+static inline uint16_t ht_going(enum ht_function function, enum ht_calling how)
+{
+	return (uint16_t)((unsigned)function << 8 | (unsigned)how);
+}
+
 /* The call goes to the real function, or stands in a counter already. */
 static inline void ht_call_goes(struct ht_thread *t, enum ht_function function, enum ht_calling how)
 {
-	t->function = (uint8_t)function;
-	ht_signal_fence();
-	t->calling = (uint8_t)how;
+	t->goes = ht_going(function, how);
 	ht_signal_fence();
 }
 

@@ -205,7 +205,7 @@ HT_INLINE bool ht_hook_enter_short(struct ht_thread *t, uintptr_t frame, const v
 	return true;
 }
 
-/* One cell, glibc's block, stamped by rdtsc. False: it does not fit, or the clock has gone far; nothing was written. */
+/* One cell, stamped by rdtsc; the address fits, as those that glibc gives do. False: it does not fit, or the clock has gone far; nothing was written. */
 HT_INLINE bool ht_hook_emit_short(struct ht_thread *t, enum ht_cell_kind kind, enum ht_function fn, const void *p,
 				  uint64_t size)
 {
@@ -219,7 +219,7 @@ HT_INLINE bool ht_hook_emit_short(struct ht_thread *t, enum ht_cell_kind kind, e
 	c->word[1] = ht_cell_word1_by_header(((const size_t *)p)[-1], size, (uintptr_t)p);
 	t->last_ticks = now;
 	ht_bump(&slot->head, 1); /* publish: C2 */
-	t->cell = c + 1;
+	t->cell++;
 	ht_signal_fence();
 	t->inside = 0;
 	ht_signal_fence();
@@ -234,9 +234,9 @@ HT_INLINE void *ht_hook_allocated_short(enum ht_function fn, uintptr_t frame, vo
 	struct ht_thread *t = ht_thread_self();
 
 	ht_signal_fence();
-	if (ht_unlikely(!ht_gate.short_alloc) || ht_unlikely(t->inside != frame) ||
-	    ht_unlikely(!ht_door_is(HT_DOOR_ACTIVE)) || ht_unlikely(t->side | t->interrupted) || ht_unlikely(!p) ||
-	    ht_unlikely(!ht_cell_address_fits((uintptr_t)p)) || ht_unlikely(size > HT_CELL_SIZE_MAX))
+	if (ht_unlikely(!p) || ht_unlikely(size > HT_CELL_SIZE_MAX) || ht_unlikely(!ht_gate.short_alloc) ||
+	    ht_unlikely(!ht_door_is(HT_DOOR_ACTIVE)) || ht_unlikely(t->inside != frame) ||
+	    ht_unlikely(t->alone != ht_going(fn, HT_CALLING_OPEN)))
 		return ht_hook_allocated_seldom(p, size, fn);
 	t->calling = HT_CALLING_NOT;
 	ht_signal_fence();
@@ -259,15 +259,16 @@ HT_INLINE void *ht_hook_allocated_short(enum ht_function fn, uintptr_t frame, vo
 	}                                                                                                              \
 	HT_EXPORT type name parameters                                                                                 \
 	{                                                                                                              \
-		if (ht_unlikely(!ht_next[fn]))                                                                         \
-			return first_##name arguments;                                                                 \
-		if (ht_door_is(HT_DOOR_ACTIVE))                                                                        \
+		if (ht_door_is(HT_DOOR_ACTIVE) && (HT_ALWAYS_THERE(fn) || ht_likely(ht_next[fn])))                     \
 			return traced_##name arguments;                                                                \
-		if (ht_unlikely(ht_door_is(HT_DOOR_LOOK)))                                                             \
+		if (ht_unlikely(!ht_next[fn]) || ht_unlikely(ht_door_is(HT_DOOR_LOOK)))                                \
 			return first_##name arguments;                                                                 \
 		return HT_NEXT(type, fn, parameters) arguments;                                                        \
 	}                                                                                                              \
 	static HT_NOINLINE type traced_##name parameters
+
+/* No image that lacks these records: session.c. */
+#define HT_ALWAYS_THERE(fn) ((fn) == HT_FN_MALLOC || (fn) == HT_FN_FREE)
 
 #define HT_NEXT(type, fn, parameters) ((type(*) parameters)ht_next[fn])
 
@@ -292,7 +293,8 @@ HT_INLINE void *ht_hook_allocated_short(enum ht_function fn, uintptr_t frame, vo
                                                                                                                        \
 		if (ht_unlikely(!ht_hook_enter_short(t, frame, HT_CALLER())))                                          \
 			return whole_##name arguments;                                                                 \
-		ht_call_goes(t, fn, HT_CALLING_OPEN);                                                                  \
+		t->alone = ht_going(fn, HT_CALLING_OPEN); /* nothing came of it yet */                                 \
+		ht_signal_fence();                                                                                     \
 		p = HT_NEXT(void *, fn, parameters) arguments;                                                         \
 		return ht_hook_allocated_short(fn, HT_FRAME(), p, bytes);                                              \
 	}                                                                                                              \
