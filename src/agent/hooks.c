@@ -70,6 +70,10 @@ HT_HOOK(void, free, HT_FN_FREE, BLOCK, (p))
 	uintptr_t frame = HT_FRAME();
 	struct ht_thread *t = ht_thread_self();
 
+	if (HT_IS_OWN()) {
+		HT_NEXT(void, HT_FN_FREE, BLOCK)(p);
+		return;
+	}
 	if (ht_unlikely(!ht_gate.short_free) || ht_unlikely(!p) || ht_unlikely(!ht_cell_address_fits((uintptr_t)p)) ||
 	    ht_unlikely(!ht_hook_enter_short(t, frame, HT_CALLER()))) {
 		whole_free(p);

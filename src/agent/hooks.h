@@ -29,6 +29,13 @@
 #endif
 #define HT_INLINE static inline __attribute__((always_inline))
 
+/* A call by the allocator itself, which only the blob can meet: B7. */
+#ifdef HT_BLOB
+#define HT_IS_OWN() ht_unlikely((uint64_t)HT_CALLER() - ht_blob.own.start < ht_blob.own.end - ht_blob.own.start)
+#else
+#define HT_IS_OWN() false
+#endif
+
 struct ht_hook {
 	struct ht_thread *thread;
 	uintptr_t frame;

@@ -122,13 +122,16 @@ static bool is_inside(const struct ht_glibc *g, const struct ht_census_thread *t
 /* Under its lock an arena may be in any state. A process with one thread takes no lock. NULL: nobody is at work. */
 static const char *who_is_at_work(struct taking *t, const struct ht_census_thread *thread, size_t threads)
 {
-	t->c->inside = 0;
-	for (size_t i = 0; i < threads; i++)
+	bool known = t->c->glibc.code; /* not of a static program: there anybody may be */
+
+	t->c->inside = known ? 0 : (uint32_t)threads;
+	for (size_t i = 0; known && i < threads; i++)
 		t->c->inside += is_inside(&t->c->glibc, &thread[i]);
 	for (size_t i = 0; i < t->arenas; i++)
 		if (t->arena[i].mutex)
 			return "an arena is locked";
-	return threads == 1 && t->c->inside ? "its only thread is in the middle of a call of malloc or free" : NULL;
+	return threads == 1 && known && t->c->inside ? "its only thread is in the middle of a call of malloc or free"
+						     : NULL;
 }
 
 static int read_waiting(struct taking *t, const struct ht_census_thread *thread, size_t threads, struct ht_err *err)
@@ -170,7 +173,7 @@ static bool is_late(struct taking *t)
 }
 
 /* Behind a fence of the main heap somebody else took memory from the break: ours goes on where chunks lead to an end again. */
-static enum ht_heap_end go_on_behind(struct taking *t, struct ht_heap *h, uint64_t fence, uint64_t *stopped_at)
+static enum ht_heap_end go_on_behind(struct taking *t, struct ht_stretch *h, uint64_t fence, uint64_t *stopped_at)
 {
 	const struct ht_chunks before = t->c->chunks;
 	uint64_t from = fence + FENCE_BYTES;
@@ -188,7 +191,7 @@ static enum ht_heap_end go_on_behind(struct taking *t, struct ht_heap *h, uint64
 static void walk_main(struct taking *t)
 {
 	const struct ht_glibc_arena *a = &t->arena[0];
-	struct ht_heap h = {
+	struct ht_stretch h = {
 		.from = (t->parameters.base + 15) & ~15ull, .end = end_of_top(t, a), .top = a->top, .arena = 1
 	};
 	enum ht_heap_end end;
@@ -235,7 +238,7 @@ static bool find_last_heap(struct taking *t, uint64_t arena, uint64_t top, uint6
 	return false;
 }
 
-static void walk_heap(struct taking *t, const struct ht_heap *h)
+static void walk_heap(struct taking *t, const struct ht_stretch *h)
 {
 	uint64_t at;
 	enum ht_heap_end end =
@@ -258,7 +261,7 @@ static void walk_other(struct taking *t, size_t n)
 		return;
 	}
 	for (unsigned heaps = 0; heaps < HEAPS_MOST && read_info(t, at, arena, &info); heaps++) {
-		struct ht_heap h = { .from = at + header, .end = at + info.bytes, .arena = (uint32_t)n + 1 };
+		struct ht_stretch h = { .from = at + header, .end = at + info.bytes, .arena = (uint32_t)n + 1 };
 
 		if (at == first)
 			h.from = (arena + sizeof(*a) + 15) & ~15ull;

@@ -42,7 +42,7 @@ struct ht_census {
 	char others[352];    /* other allocators, as a clause; empty: none */
 	char why[352];       /* not WHOLE: one clause */
 	uint32_t arenas;     /* in use */
-	uint32_t inside;     /* threads in the middle of a call of malloc or its kin */
+	uint32_t inside;     /* threads that may be in the middle of a call of malloc or its kin */
 	uint64_t own_blocks; /* left out: the allocator's own */
 	uint64_t waiting;    /* left out: freed, and kept aside */
 };

@@ -109,7 +109,7 @@ bool ht_chunks_next(const struct ht_chunks *c, struct ht_chunk_cursor *from, str
 
 /* ---- the walk ---------------------------------------------------------------------------------------------- */
 
-enum ht_heap_end ht_chunks_walk(struct ht_chunks *c, struct ht_peek *peek, const struct ht_heap *h,
+enum ht_heap_end ht_chunks_walk(struct ht_chunks *c, struct ht_peek *peek, const struct ht_stretch *h,
 				const struct ht_waiting *w, uint64_t *stopped_at)
 {
 	size_t next_waiting = ht_waiting_from(w, h->from);

@@ -48,7 +48,7 @@ struct ht_chunks {
 };
 
 /* A stretch of chunks. */
-struct ht_heap {
+struct ht_stretch {
 	uint64_t from, end;
 	uint64_t top; /* the arena's last chunk; 0: it is not in here */
 	uint32_t arena;
@@ -59,7 +59,7 @@ enum ht_heap_end { HT_HEAP_TOP, HT_HEAP_FENCE, HT_HEAP_BROKEN };
 void ht_chunks_fini(struct ht_chunks *c);
 
 /* Adds the chunks of a heap; how it ended, and where. */
-enum ht_heap_end ht_chunks_walk(struct ht_chunks *c, struct ht_peek *peek, const struct ht_heap *h,
+enum ht_heap_end ht_chunks_walk(struct ht_chunks *c, struct ht_peek *peek, const struct ht_stretch *h,
 				const struct ht_waiting *w, uint64_t *stopped_at);
 void ht_chunks_add_mapped(struct ht_chunks *c, uint64_t address, uint64_t bytes);
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -18,13 +19,18 @@
 #include "attach/outfit.h"
 #include "attach/payload.h"
 #include "attach/rights.h"
+#include "attach/threads.h"
 #include "attach/tid.h"
 #include "util/cleanup.h"
 
 #define MS 1000000ull
 #define VISIT_MOST_NS (2000 * MS)
-#define TRYING_NS (3000 * MS) /* to get in, and to get out */
-#define PAUSE_LEAST_NS MS     /* between two visits */
+#define CENSUS_NS (100 * MS)     /* it may take so long, */
+#define CENSUS_GB_NS (1000 * MS) /* and for each GB in use so much more */
+#define TRYING_NS (10000 * MS)   /* to get in, and to get out */
+#define MOMENTS 32u              /* that are looked at for one in which no thread changes a heap */
+#define CHEAP_NS (20 * MS)       /* a census that is made again when it met such a thread all the same */
+#define PAUSE_LEAST_NS MS        /* between two visits */
 #define PAUSE_MOST_NS (64 * MS)
 #define ADDRESS_SHARE 8 /* of a limit on its address space, the channel takes at most one in so many */
 
@@ -94,6 +100,21 @@ int ht_join_leave(struct ht_join *j, enum ht_left *ret, struct ht_err *err)
 	return rc && ht_process_has_ended(&j->process) ? 0 : rc;
 }
 
+/* Another recorder is in it for a moment; it may be one whose own was killed. */
+static int wait_for_right(pid_t pid, struct ht_err *err)
+{
+	struct patience patience = { 0 };
+	char tracer[32] = "0", name[32] = "";
+	int rc;
+
+	while ((rc = ht_rights_check(pid, err)) == HT_ETARGET &&
+	       ht_process_status(pid, 0, "TracerPid", tracer, sizeof(tracer)) && strcmp(tracer, "0") != 0 &&
+	       ht_process_status((pid_t)atoi(tracer), 0, "Name", name, sizeof(name)) && !strcmp(name, "heaptap") &&
+	       wait_for_more(&patience))
+		;
+	return rc;
+}
+
 /* What is there is of a recorder that lives, and meant for this process. */
 static int check_owner(const struct ht_process *p, struct ht_err *err)
 {
@@ -111,7 +132,7 @@ static int check_owner(const struct ht_process *p, struct ht_err *err)
 int ht_join_clean(pid_t pid, enum ht_left *ret, struct ht_err *err)
 {
 	struct ht_process p;
-	int rc = ht_rights_check(pid, err);
+	int rc = wait_for_right(pid, err);
 
 	if (!rc)
 		rc = ht_process_open(pid, &p, err);
@@ -155,7 +176,7 @@ int ht_join_look(pid_t pid, struct ht_join *ret, struct ht_err *err)
 {
 	struct ht_join j = { .shared_at = 0 };
 	enum ht_left left;
-	int rc = ht_rights_check(pid, err);
+	int rc = wait_for_right(pid, err);
 
 	if (!rc)
 		rc = check_filters(pid, err);
@@ -181,6 +202,8 @@ void ht_join_fini(struct ht_join *j)
 {
 	ht_patch_plan_fini(&j->plan);
 	ht_loaded_fini(&j->loaded);
+	if (j->before.taken)
+		ht_census_fini(&j->before.census);
 	ht_process_close(&j->process);
 }
 
@@ -274,11 +297,30 @@ int ht_join_lend(struct ht_join *j, uint64_t bytes, int *fd, struct ht_err *err)
 }
 
 struct entering {
-	struct ht_patch_visit patch; /* first: it is what ht_patch_put_in is given */
+	struct ht_patch_visit patch;
 	const struct ht_loaded *loaded;
 	uint64_t blob_at;
+	struct ht_census *census; /* NULL: none is wanted */
+	int census_fd;            /* where it is stored */
+	unsigned moments;         /* that may still be let pass */
+	bool noisy;               /* this one was */
+	uint64_t census_most_ns, census_ns;
 };
-static_assert(offsetof(struct entering, patch) == 0, "enter()");
+
+/* `noisy`: another moment would be better. */
+static int take_census(struct ht_visit *v, struct entering *e, struct ht_err *err)
+{
+	uint64_t since_ns = ht_visit_now_ns();
+	int rc;
+
+	e->noisy = e->moments && !ht_threads_are_quiet(v, e->census);
+	rc = e->noisy ? 0 : ht_threads_take_census(v, e->census, e->census_most_ns, e->census_fd, err);
+	e->census_ns = ht_visit_now_ns() - since_ns;
+	if (!rc && !e->noisy)
+		e->noisy = e->moments && e->census->verdict == HT_CENSUS_BUSY && e->census_ns < CHEAP_NS;
+	e->moments -= e->noisy;
+	return rc;
+}
 
 /* The work of the second visit. */
 static int enter(struct ht_visit *v, void *with, struct ht_err *err)
@@ -291,6 +333,9 @@ static int enter(struct ht_visit *v, void *with, struct ht_err *err)
 	e->patch.outcome = HT_PATCH_AGAIN;
 	if (!ht_loaded_is_same(v->process, e->loaded))
 		return 0;
+	rc = e->census ? take_census(v, e, err) : 0;
+	if (rc || e->noisy)
+		return rc;
 	rc = ht_tid_offset(v, &tid_offset, err);
 	if (!rc && !ht_process_write(v->process, e->blob_at + offsetof(struct ht_blob, tid_offset), &tid_offset,
 				     sizeof(tid_offset)))
@@ -324,29 +369,97 @@ static int prepare(struct ht_join *j, struct ht_channel *channel, struct ht_err 
 	return 0;
 }
 
-int ht_join_enter(struct ht_join *j, struct ht_channel *channel, struct ht_err *err)
+/* By what it has in memory: heaps are no larger. */
+static uint64_t longest_census_ns(pid_t pid)
 {
-	struct entering e = { .patch.plan = j->plan,
-			      .loaded = &j->loaded,
-			      .blob_at = ht_patch_part_at(&j->plan) + head()->data_at };
+	char kb[32];
+
+	return CENSUS_NS +
+	       (ht_process_status(pid, 0, "RssAnon", kb, sizeof(kb)) ? strtoull(kb, NULL, 10) * CENSUS_GB_NS >> 20 : 0);
+}
+
+/* Where there is none to be had, recording goes on without, and says why. */
+static void prepare_census(struct ht_join *j, struct entering *e)
+{
+	struct ht_err err;
+
+	e->census_most_ns = longest_census_ns(j->process.pid);
+
+	snprintf(j->before.why, sizeof(j->before.why), "no census was wanted");
+	if (!j->before.wanted)
+		return;
+	e->census_fd = memfd_create("heaptap-census", MFD_CLOEXEC);
+	if (e->census_fd < 0)
+		snprintf(j->before.why, sizeof(j->before.why), "there was no memory for the census");
+	else if (ht_census_find(&j->process, &j->before.census, &err))
+		snprintf(j->before.why, sizeof(j->before.why), "%s", err.text);
+	else
+		e->census = &j->before.census;
+}
+
+static int load_census(struct ht_join *j, const struct entering *e, struct ht_err *err)
+{
+	int rc = e->census ? ht_census_load(&j->before.census, e->census_fd, err) : 0;
+
+	if (rc || !e->census)
+		return rc;
+	j->before.taken = true;
+	j->before.ns = e->census_ns;
+	snprintf(j->before.why, sizeof(j->before.why), "%s",
+		 j->before.census.verdict == HT_CENSUS_WHOLE ? "" : j->before.census.why);
+	return 0;
+}
+
+uint64_t ht_join_unknown_blocks(const struct ht_join *j, const char **why)
+{
+	*why = j->before.why;
+	/* a realloc under way: the old block may be gone, the new one is not listed */
+	return j->before.taken && j->before.census.verdict == HT_CENSUS_WHOLE ? 2ull * j->before.census.inside
+									      : UINT64_MAX;
+}
+
+static int try_to_enter(struct ht_join *j, struct ht_channel *channel, struct entering *e, struct ht_err *err)
+{
+	struct ht_visit_task task = { enter, e, sizeof(*e), VISIT_MOST_NS + e->census_most_ns };
 	struct patience patience = { 0 };
 	int rc = ht_patch_fill(&j->process, &j->plan, err);
 
 	while (!rc) {
 		rc = prepare(j, channel, err);
-		e.patch.outcome = HT_PATCH_AGAIN;
+		e->patch.outcome = HT_PATCH_AGAIN;
+		if (e->census && (ftruncate(e->census_fd, 0) || lseek(e->census_fd, 0, SEEK_SET)))
+			rc = ht_err_sys(err, "no memory for the census");
 		if (!rc)
-			rc = ht_visit_run(&j->process, &(struct ht_visit_task){ enter, &e, sizeof(e), VISIT_MOST_NS },
-					  &j->stopped_ns, err);
+			rc = ht_visit_run(&j->process, &task, &j->stopped_ns, err);
 		else if (rc == HT_ETARGET && wait_for_more(&patience))
 			rc = 0;
-		if (rc || e.patch.outcome == HT_PATCH_DONE)
+		if (rc || e->patch.outcome == HT_PATCH_DONE)
 			break;
+		if (e->noisy)
+			patience.pause_ns = PAUSE_LEAST_NS;
 		if (!wait_for_more(&patience))
 			rc = ht_err_set(
 				err, HT_ETARGET,
 				"process %d was never at a moment at which it could be entered; try again in a moment",
 				(int)j->process.pid);
 	}
+	return rc;
+}
+
+int ht_join_enter(struct ht_join *j, struct ht_channel *channel, struct ht_err *err)
+{
+	struct entering e = { .patch.plan = j->plan,
+			      .loaded = &j->loaded,
+			      .blob_at = ht_patch_part_at(&j->plan) + head()->data_at,
+			      .moments = MOMENTS,
+			      .census_fd = -1 };
+	int rc;
+
+	prepare_census(j, &e);
+	rc = try_to_enter(j, channel, &e, err);
+	if (!rc)
+		rc = load_census(j, &e, err);
+	if (e.census_fd >= 0)
+		close(e.census_fd);
 	return unless_ended(j, rc, err);
 }

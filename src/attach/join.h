@@ -5,7 +5,7 @@
  *
  *   ht_join_look     may it be entered, and can it be recorded? Nothing is done to it, but that what a dead recorder left is taken away
  *   ht_join_lend     1st visit: the foothold is mapped, and memory that becomes the channel
- *   ht_join_enter    the blob is written; 2nd visit: the entries, and the door opens
+ *   ht_join_enter    the blob is written; 2nd visit: the census of its blocks, the entries, and the door opens
  *   ht_join_leave    3rd visit, and more if threads are in the blob: what patch.h takes out
  *
  * Always true:
@@ -15,9 +15,19 @@
 #ifndef HT_JOIN_H
 #define HT_JOIN_H
 
+#include "attach/census.h"
 #include "attach/loaded.h"
 #include "attach/patch.h"
 #include "attach/serving.h"
+
+/* The blocks that it had when it was entered. */
+struct ht_join_census {
+	bool wanted; /* the caller's word, before ht_join_enter */
+	bool taken;
+	struct ht_census census;
+	uint64_t ns;   /* for so long it stood still for that */
+	char why[512]; /* not taken, or not whole */
+};
 
 struct ht_join {
 	struct ht_process process;
@@ -25,6 +35,7 @@ struct ht_join {
 	struct ht_loaded loaded;
 	struct ht_patch_plan plan;
 	uint64_t shared_at;
+	struct ht_join_census before;
 	uint64_t stopped_ns; /* in the visit in which it was entered */
 };
 
@@ -39,6 +50,9 @@ int ht_join_lend(struct ht_join *j, uint64_t bytes, int *fd, struct ht_err *err)
 
 /* `channel` is laid out in that memory, and its recording has started. */
 int ht_join_enter(struct ht_join *j, struct ht_channel *channel, struct ht_err *err);
+
+/* How many blocks of before may be unknown, or known and gone, at most; UINT64_MAX: any number. `why`: docs/trace-format.md, section 5.2. */
+uint64_t ht_join_unknown_blocks(const struct ht_join *j, const char **why);
 
 enum ht_left {
 	HT_LEFT_NOTHING, /* nothing was there */

@@ -53,7 +53,8 @@ void ht_outfit_blob(const struct ht_serving *s, const struct ht_patch_plan *plan
 		ret->next[e->function] = plan->note.entry[i].moved;
 		ret->serves[e->function] = (struct ht_blob_range){ e->from, e->end };
 	}
-	ret->next[HT_FN_NONE] = 0;                                                      /* B6 */
+	ret->next[HT_FN_NONE] = 0; /* B6 */
+	ret->own = (struct ht_blob_range){ s->own_from, s->own_end };
 	atomic_store_explicit(&ret->door.state, HT_DOOR_DORMANT, memory_order_relaxed); /* nobody has it yet */
 }
 

@@ -21,7 +21,7 @@ static uint64_t take(struct search *s, uint64_t piece, uint64_t region_end)
 {
 	uint64_t from = (piece + 15) & ~15ull;
 	bool has_top = s->top >= from && s->top_end <= region_end;
-	const struct ht_heap h = { from, has_top ? s->top_end : region_end, has_top ? s->top : 0, 1 };
+	const struct ht_stretch h = { from, has_top ? s->top_end : region_end, has_top ? s->top : 0, 1 };
 	const struct ht_chunks before = *s->c;
 	uint64_t at;
 	enum ht_heap_end end = ht_chunks_walk(s->c, s->pages->peek, &h, s->waiting, &at);

@@ -6,11 +6,17 @@
 #include "attach/serving.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "attach/exports.h"
 #include "attach/loader.h"
+#include "util/cleanup.h"
+
+#define BEFORE_BYTES 0x4000u /* of glibc's functions in front of those that are entered */
+#define CODE_MOST (1u << 20)
+#define CALL_BYTES 5u
 
 static int refuse(const struct ht_process *p, const char *why, struct ht_err *err)
 {
@@ -70,6 +76,14 @@ static bool operators_are_whole(const struct ht_serving *s)
 	return true;
 }
 
+static bool is_in_entry(const struct ht_serving *s, uint64_t at)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (at >= s->entry[i].at && at < s->entry[i].at + s->entry[i].bytes)
+			return true;
+	return false;
+}
+
 static bool is_of_program(const struct ht_process *p, const struct ht_region *r)
 {
 	char path[64];
@@ -88,6 +102,38 @@ static bool has_plain_free(const struct ht_process *p, const struct ht_region *r
 	return r && ht_exports_open(p, r, &e) && ht_exports_find(&e, "closefrom", &at, &bytes);
 }
 
+/* glibc's calls of its free between its functions, which are those of a thread that ends: the others are in functions that are entries themselves. */
+static void find_own(const struct ht_process *p, struct ht_serving *s)
+{
+	uint64_t from = UINT64_MAX, end = 0, free_at = 0;
+	ht_auto(memory) uint8_t *code = NULL;
+
+	for (size_t i = 0; i < s->count; i++) {
+		const struct ht_entry *e = &s->entry[i];
+
+		if (e->function == HT_FN_NONE)
+			continue;
+		from = e->at < from ? e->at : from;
+		end = e->at + e->bytes > end ? e->at + e->bytes : end;
+		free_at = e->function == HT_FN_FREE && !free_at ? e->at : free_at;
+	}
+	from -= BEFORE_BYTES;
+	code = end > from && end - from < CODE_MOST ? malloc(end - from) : NULL;
+	if (!code || !ht_process_read(p, from, code, end - from))
+		return;
+	for (uint64_t at = from; at + CALL_BYTES <= end; at++) {
+		int32_t distance;
+
+		memcpy(&distance, code + (at - from) + 1, sizeof(distance));
+		if (code[at - from] != 0xe8 || at + CALL_BYTES + (uint64_t)(int64_t)distance != free_at ||
+		    is_in_entry(s, at))
+			continue;
+		if (!s->own_from)
+			s->own_from = at + CALL_BYTES;
+		s->own_end = at + CALL_BYTES + 1;
+	}
+}
+
 static int judge(const struct ht_process *p, struct ht_serving *s, struct ht_err *err)
 {
 	const struct ht_region *r = ht_process_at(p, s->entry[0].at), *first = ht_process_at(p, s->entry[0].from);
@@ -103,6 +149,8 @@ static int judge(const struct ht_process *p, struct ht_serving *s, struct ht_err
 			      err);
 	if (!operators_are_whole(s))
 		return refuse(p, "its allocator has an operator new without its nothrow form", err);
+	if (s->kind == HT_ALLOCATOR_GLIBC)
+		find_own(p, s);
 	s->plain_free = s->kind == HT_ALLOCATOR_GLIBC && has_plain_free(p, first);
 	snprintf(s->module, sizeof(s->module), "%s", r ? r->path : "");
 	return 0;

@@ -18,9 +18,10 @@ struct ht_serving {
 	struct ht_entry entry[HT_ENTRIES_MOST]; /* the loader's among them */
 	size_t count;
 	enum ht_allocator_kind kind;
-	bool plain_free;  /* glibc's, and it calls no hook (2.34) */
-	unsigned others;  /* allocators that serve somebody else, and are not entered */
-	char module[256]; /* the file that it lies in */
+	bool plain_free;            /* glibc's, and it calls no hook (2.34) */
+	uint64_t own_from, own_end; /* where it calls its own free (blob.h, B7); 0: nowhere */
+	unsigned others;            /* allocators that serve somebody else, and are not entered */
+	char module[256];           /* the file that it lies in */
 };
 
 int ht_serving_find(const struct ht_process *p, struct ht_serving *ret, struct ht_err *err);

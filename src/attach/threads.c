@@ -10,10 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "util/cleanup.h"
 
+#define SLEEPERS_NS 20000000ull /* that long it is waited for those who sleep for a moment */
+#define NAP_NS 1000000
 #define WORDS 512u /* 4 KiB in front of the list: as large as glibc's structure of a thread may be */
 
 static uint64_t search(const struct ht_process *p, uint64_t list)
@@ -84,16 +87,54 @@ static struct ht_census_thread *threads_of(const struct ht_visit *v, size_t *cou
 	return all;
 }
 
-int ht_threads_take_census(const struct ht_visit *v, struct ht_census *c, int fd, uint64_t *ns, struct ht_err *err)
+bool ht_threads_are_quiet(const struct ht_visit *v, struct ht_census *c)
 {
-	uint64_t since_ns = ht_visit_now_ns();
 	size_t count;
 	ht_auto(memory) struct ht_census_thread *thread = threads_of(v, &count);
-	int rc = thread ? ht_census_take(c, thread, count, v->until_ns, err)
-			: ht_err_set(err, HT_ESYSTEM, "out of memory");
 
-	if (!rc)
-		rc = ht_census_store(c, fd, err);
-	*ns = ht_visit_now_ns() - since_ns;
+	return thread && ht_census_is_quiet(c, thread, count);
+}
+
+/* Nobody runs, as far as could be: those who sleep for a moment only are stopped when they wake up. */
+static int wait_for_sleepers(struct ht_visit *v, struct ht_err *err)
+{
+	uint64_t until_ns = ht_visit_now_ns() + SLEEPERS_NS;
+	size_t woken;
+	int rc;
+
+	do {
+		woken = v->woken;
+		nanosleep(&(struct timespec){ .tv_nsec = NAP_NS }, NULL);
+		rc = ht_visit_settle(v, err);
+	} while (!rc && v->woken != woken && ht_visit_now_ns() < until_ns);
 	return rc;
+}
+
+static bool somebody_sleeps(const struct ht_visit *v)
+{
+	for (size_t i = 0; i < v->threads; i++)
+		if (v->thread[i].state == HT_VISIT_PARKED)
+			return true;
+	return false;
+}
+
+int ht_threads_take_census(struct ht_visit *v, struct ht_census *c, uint64_t most_ns, int fd, struct ht_err *err)
+{
+	ht_auto(memory) struct ht_census_thread *thread = NULL;
+	size_t count, woken;
+	int rc = somebody_sleeps(v) ? wait_for_sleepers(v, err) : 0;
+
+	if (rc)
+		return rc;
+	woken = v->woken;
+	thread = threads_of(v, &count);
+	rc = thread ? ht_census_take(c, thread, count, ht_visit_now_ns() + most_ns, err)
+		    : ht_err_set(err, HT_ESYSTEM, "out of memory");
+	if (!rc)
+		rc = ht_visit_settle(v, err);
+	if (!rc && v->woken != woken && c->verdict == HT_CENSUS_WHOLE) {
+		c->verdict = HT_CENSUS_BUSY;
+		snprintf(c->why, sizeof(c->why), "a thread woke up meanwhile");
+	}
+	return rc ? rc : ht_census_store(c, fd, err);
 }

@@ -15,8 +15,11 @@
 /* 0: it is not known. */
 uint64_t ht_threads_pointer(const struct ht_visit *v, const struct ht_visited *t);
 
-/* In the work of a visit: takes the census and stores it in `fd`, which the visitor has from the one that will load it. `ns`: how long all stood still
- * for it. Late at the visit's deadline. */
-int ht_threads_take_census(const struct ht_visit *v, struct ht_census *c, int fd, uint64_t *ns, struct ht_err *err);
+/* In the work of a visit: whether it is a good moment for the census (ht_census_is_quiet). */
+bool ht_threads_are_quiet(const struct ht_visit *v, struct ht_census *c);
+
+/* Takes the census, in at most so long, and stores it in `fd`, which the visitor has from the one that will load it. A thread that was left asleep and has woken up
+ * since may have changed a heap meanwhile: then it is BUSY. */
+int ht_threads_take_census(struct ht_visit *v, struct ht_census *c, uint64_t most_ns, int fd, struct ht_err *err);
 
 #endif

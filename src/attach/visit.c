@@ -30,6 +30,7 @@
 
 #define TICK_US 10000 /* how late the deadline may be noticed */
 #define FIRST_PRIORITY 50
+#define STOP_MOST_NS 2000000000ull       /* until all stand still; the work may take longer */
 #define NO_RESTART_AFTER_HANDLER (-514L) /* the kernel's ERESTARTNOHAND: again, unless a handler has run */
 
 #ifndef PTRACE_O_SUSPEND_SECCOMP
@@ -293,8 +294,10 @@ int ht_visit_settle(struct ht_visit *v, struct ht_err *err)
 		if (t->state != HT_VISIT_PARKED)
 			continue;
 		d = look_at(v, t->tid);
-		if (!d.asleep || d.pc != t->regs.rip || d.sp != t->regs.rsp)
-			stop(v, t);
+		if (d.asleep && d.pc == t->regs.rip && d.sp == t->regs.rsp)
+			continue;
+		v->woken++;
+		stop(v, t);
 	}
 	return wait_for_stops(v, err);
 }
@@ -349,8 +352,9 @@ static void visit(struct ht_process *p, const struct ht_visit_task *task, struct
 	stand_apart();
 	v.filtered = ht_process_status(p->pid, 0, "Seccomp", filters, sizeof(filters)) && strcmp(filters, "0") != 0;
 	since_ns = ht_visit_now_ns();
-	v.until_ns = since_ns + task->most_ns;
+	v.until_ns = since_ns + (task->most_ns < STOP_MOST_NS ? task->most_ns : STOP_MOST_NS);
 	o->rc = stop_all(&v, &o->err);
+	v.until_ns = since_ns + task->most_ns;
 	if (!o->rc)
 		o->rc = task->work(&v, o->with, &o->err);
 	let_go(&v);

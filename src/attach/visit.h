@@ -38,6 +38,7 @@ struct ht_visit {
 	bool filtered;     /* it has a seccomp filter, which must sleep meanwhile */
 	struct ht_visited *thread;
 	size_t threads, cap;
+	size_t woken; /* that were left asleep, and stopped when they had woken up */
 };
 
 typedef int ht_visit_work(struct ht_visit *v, void *with, struct ht_err *err);

@@ -37,7 +37,8 @@ struct below {
 struct lists {
 	struct ht_waiting *w;
 	struct ht_peek *peek;
-	uint64_t *at; /* the blocks reached */
+	uint64_t to_block; /* from what a link names: HEADER, where that is a chunk */
+	uint64_t *at;      /* the blocks reached */
 	struct ht_piece *piece;
 	size_t count, cap;
 };
@@ -110,7 +111,7 @@ static int follow(struct lists *l, struct ht_err *err)
 			if (!leads_somewhere(l->peek->process, next))
 				l->w->broken = true;
 			else if (next)
-				l->at[going_on++] = next;
+				l->at[going_on++] = next + l->to_block;
 		}
 		l->count = going_on;
 	}
@@ -157,7 +158,7 @@ static int begin_list(struct lists *l, uint64_t block, struct ht_err *err)
 int ht_waiting_add_fastbins(struct ht_waiting *w, struct ht_peek *peek, const struct ht_glibc_arena *a,
 			    struct ht_err *err)
 {
-	struct lists l = { .w = w, .peek = peek };
+	struct lists l = { .w = w, .peek = peek, .to_block = HEADER };
 	int rc = 0;
 
 	for (size_t i = 0; !rc && i < HT_GLIBC_FASTBINS; i++)

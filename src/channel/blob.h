@@ -8,8 +8,7 @@
  *          0                       data_at                                            end_at
  *          |<--- read, execute --->|<----------------- read, write ------------------>|
  *
- * The whole is the part of a place (attach/patch.h) that is its caller's: within 2 GiB of each patched entry, private and anonymous. The channel is
- * a shared mapping of its own, anywhere.
+ * The whole is the caller's part of a foothold (attach/patch.h), within 2 GiB of each patched entry. The channel is a mapping of its own, anywhere.
  *
  * Order of things: map both halves and the channel ──► MADV_WIPEONFORK on the door's page, MADV_DONTDUMP ──► write the file and
  * struct ht_blob with the door DORMANT ──► entries become jumps to hook[] ──► door ACTIVE.
@@ -28,6 +27,7 @@
  *   B6  the empty function that the loader calls before and after each change (r_debug.r_brk) is an entry like others, but its hook returns
  *       itself: next[] is not used. With the door ACTIVE it brings the table of modules up to date. Without it no module is in the table that
  *       can be unloaded
+ *   B7  calls of free out of `own` pass by, uncounted: a thread that ends gives back what was released before
  */
 #ifndef HT_BLOB_H
 #define HT_BLOB_H
@@ -94,6 +94,8 @@ struct ht_blob {
 						    in a static program the allocator's functions only */
 	struct ht_gate gate;
 	uint64_t debug_at; /* the loader's r_debug; 0: there is none */
+	struct ht_blob_range
+		own; /* where the allocator itself calls free, for what it has kept and nobody has: no call of the program's; B7 */
 
 	_Alignas(4096) struct ht_door door;
 };

@@ -5,6 +5,8 @@
  */
 #include "collect/before.h"
 
+#include "collect/streams.h"
+
 #define ROWS_AT_ONCE 16384u /* between two looks at the pool */
 
 uint64_t ht_before_put(struct ht_streams *ss, struct ht_pool *pool, ht_before_next *next, void *with)

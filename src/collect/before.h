@@ -10,7 +10,13 @@
 #ifndef HT_BEFORE_H
 #define HT_BEFORE_H
 
-#include "collect/streams.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "format/layout.h"
+
+struct ht_pool;
+struct ht_streams;
 
 struct ht_before_block {
 	uint64_t address, bytes;

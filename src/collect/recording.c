@@ -577,6 +577,20 @@ static int release(struct recording *r, struct ht_err *err)
 	return rc;
 }
 
+/* From then on it is recorded; what it had before comes first into the trace. */
+static int enter(struct recording *r, const struct ht_recording_door *door, struct ht_err *err)
+{
+	int rc = door->enter(door->with, r->session.channel, err);
+
+	if (rc)
+		return rc;
+	r->images.before = door->unknown(door->with, &r->images.before_why);
+	r->begun_ns = ht_ticker_monotonic_ns(); /* what is asked for is so much of its time */
+	ht_images_read(&r->images);
+	ht_before_put(&r->streams, &r->pool, door->next, door->with);
+	return 0;
+}
+
 static int go(struct recording *r, struct ht_err *err)
 {
 	if (follows_children(r)) {
@@ -594,11 +608,7 @@ static int go(struct recording *r, struct ht_err *err)
 	if (!r->root)
 		return ht_err_set(err, HT_ESYSTEM, "out of memory");
 	r->root->told = true;
-	if (!r->o->door)
-		return release(r, err);
-	r->images.before = UINT64_MAX;
-	r->images.before_why = "recording began while it ran";
-	return r->o->door->enter(r->o->door->with, r->session.channel, err);
+	return r->o->door ? enter(r, r->o->door, err) : release(r, err);
 }
 
 static void give_back(struct recording *r)

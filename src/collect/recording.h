@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "channel/channel.h"
+#include "collect/before.h"
 #include "collect/session.h"
 #include "util/err.h"
 
@@ -29,6 +30,8 @@ struct ht_recording_door {
 	pid_t pid;
 	struct ht_session_lender lender;
 	int (*enter)(void *with, struct ht_channel *channel, struct ht_err *err);
+	uint64_t (*unknown)(void *with, const char **why); /* docs/trace-format.md, section 5.2: before, before_why */
+	ht_before_next *next;                              /* the blocks that it had when it was entered */
 	void (*leave)(void *with);
 	void *with;
 };

@@ -27,7 +27,7 @@
 #define WORD_BYTES (4 * sizeof(((struct ht_recording_result *)NULL)->output) + sizeof("$''"))
 
 enum { OWN_FAILURE = 125 };
-enum { OUTPUT, PID, DURATION, OVERFLOW, NO_STACKS, FREE_STACKS, MAX_FILE, FOLLOW, WAIT, BUDGET };
+enum { OUTPUT, PID, DURATION, NO_CENSUS, OVERFLOW, NO_STACKS, FREE_STACKS, MAX_FILE, FOLLOW, WAIT, BUDGET };
 
 static const struct ht_option options[] = {
 	[OUTPUT] = { "output", 'o', "FILE",
@@ -35,6 +35,7 @@ static const struct ht_option options[] = {
 	[PID] = { "pid", 'p', "PID",
 		  "record this process, which runs already, until Ctrl-C or its end; then it is as it was" },
 	[DURATION] = { "duration", 'd', "TIME", "stop recording after TIME (30s, 5min); the program runs on" },
+	[NO_CENSUS] = { "no-census", 0, NULL, "with -p: do not stop it for as long as listing its blocks takes" },
 	[OVERFLOW] = { "overflow", 0, "block|drop",
 		       "when the recorder cannot keep up: make the program wait (default), or lose and count" },
 	[NO_STACKS] = { "no-stacks", 0, NULL, "record which function was called, not from where" },
@@ -91,6 +92,8 @@ static int check_subject(const struct ht_given *given, struct ht_err *err)
 	if (!running && !given->words)
 		return ht_err_set(err, HT_EUSAGE,
 				  "what is to be recorded? A command (heaptap record -- CMD), or a process (-p PID)");
+	if (!running && given->option[NO_CENSUS])
+		return ht_err_set(err, HT_EUSAGE, "--no-census: a program that is started has no blocks before");
 	if (!running)
 		return 0;
 	if (given->words)
@@ -321,9 +324,10 @@ static int judge(const char *path, const struct ht_limits *limits, int status)
 }
 
 /* A process that runs is looked at first, and asked after when all is over. */
-static int run_recording(const char *pid, struct ht_recording_options *o, struct ht_recording_result *ret,
+static int run_recording(const struct ht_given *given, struct ht_recording_options *o, struct ht_recording_result *ret,
 			 struct ht_err *err)
 {
+	const char *pid = given->option[PID];
 	struct ht_running running;
 	pid_t number;
 	int rc;
@@ -332,7 +336,7 @@ static int run_recording(const char *pid, struct ht_recording_options *o, struct
 		return ht_recording_run(o, ret, err);
 	rc = ht_quantity_pid(pid, &number, err);
 	if (!rc)
-		rc = ht_running_open(number, &running, err);
+		rc = ht_running_open(number, !given->option[NO_CENSUS], &running, err);
 	if (rc)
 		return rc;
 	o->door = &running.door;
@@ -358,7 +362,7 @@ static int record(const struct ht_given *given, const struct ht_limits *limits)
 		o.progress = show_progress;
 		o.pausing = clear_progress;
 	}
-	rc = run_recording(given->option[PID], &o, &result, &err);
+	rc = run_recording(given, &o, &result, &err);
 	clear_progress();
 	if (rc == HT_ESYSTEM || rc == HT_EUSAGE)
 		return ht_complain_as(OWN_FAILURE, NULL, &err);

@@ -12,12 +12,13 @@
 struct ht_running {
 	struct ht_join join;
 	struct ht_recording_door door;
+	struct ht_chunk_cursor at; /* in the census */
 	enum ht_left left;
 	struct ht_err why_not; /* its code is 0: it was left, as `left` says */
 };
 
 /* It stays where it is: the door points to it. */
-int ht_running_open(pid_t pid, struct ht_running *ret, struct ht_err *err);
+int ht_running_open(pid_t pid, bool census, struct ht_running *ret, struct ht_err *err);
 void ht_running_close(struct ht_running *r);
 
 /* What the user has to know, on stderr: how the process was left. `talkative`: also what went as it should. */

@@ -126,10 +126,13 @@ struct taking {
 static int take_in_visit(struct ht_visit *v, void *with, struct ht_err *err)
 {
 	struct taking *t = with;
+	uint64_t since_ns = now_ns();
+	int rc = ht_threads_take_census(v, t->census, LIMIT_NS, t->fd, err);
 
+	t->ns = now_ns() - since_ns;
 	for (size_t i = 0; i < v->threads; i++)
 		t->asleep += v->thread[i].state == HT_VISIT_PARKED;
-	return ht_threads_take_census(v, t->census, t->fd, &t->ns, err);
+	return rc;
 }
 
 static int visit(struct ht_process *p, struct ht_census *c, struct ht_err *err)

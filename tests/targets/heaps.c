@@ -98,6 +98,19 @@ static void fill_mapped(void)
 	keep(realloc(at, 41 << 20), 41 << 20);
 }
 
+/* More than a cache holds: what is freed at last stays in fastbins, since nothing large comes after it. */
+static void fill_fast(void)
+{
+	void *at[20];
+
+	for (size_t size = 24; size <= 104; size += 16) {
+		for (int i = 0; i < 20; i++)
+			at[i] = malloc(size);
+		for (int i = 0; i < 20; i++)
+			free(at[i]);
+	}
+}
+
 /* malloc's next growth cannot join what it has. */
 static void disturb(const char *how)
 {
@@ -137,6 +150,7 @@ static void *work(void *n)
 	fill_heaps(seed);
 	if (seed < 2)
 		fill_mapped();
+	fill_fast();
 	pthread_barrier_wait(&ready);
 	sleep_with_limit();
 	pthread_barrier_wait(&end);
@@ -192,6 +206,7 @@ int main(int argc, char **argv)
 	disturb(getenv("HEAPS_BREAK"));
 	fill_heaps(0);
 	fill_mapped();
+	fill_fast();
 	pthread_barrier_wait(&ready);
 	confess(argv[1]);
 	tell_and_wait("ready\n");

@@ -20,7 +20,7 @@ static void put(uint64_t at, uint64_t word)
 
 static enum ht_heap_end walk(struct ht_chunks *c, uint64_t end, uint64_t top, uint32_t arena)
 {
-	const struct ht_heap h = { .from = base, .end = base + end, .top = base + top, .arena = arena };
+	const struct ht_stretch h = { .from = base, .end = base + end, .top = base + top, .arena = arena };
 	const struct ht_waiting none = { .count = 0 };
 	struct ht_peek peek;
 	struct ht_err err;
