@@ -114,7 +114,8 @@ static void push_segment(uint32_t segment)
 	}
 }
 
-/* A short spin, then sleep in slices. Gives up at the limit, when the session is over, or under another policy. */
+/* A short spin, then sleep in slices, which are the longer the more wait: thousands that look each 50 ms would leave the collector no
+ * processor to make room with. Gives up at the limit, when the session is over, or under another policy. */
 static uint32_t wait_for_segment(struct ht_thread *t)
 {
 	struct ht_channel *ch = ht_gate.channel;
@@ -131,12 +132,12 @@ static uint32_t wait_for_segment(struct ht_thread *t)
 	       atomic_load_explicit(&ch->policy, memory_order_relaxed) == HT_POLICY_BLOCK) {
 		uint32_t room =
 			atomic_load_explicit(&ch->room, memory_order_acquire); /* pairs with collect/pool.c's bump */
-
 		/* seq_cst: announced before the last look, so that the collector either sees us or has pushed already */
-		atomic_fetch_add(&ch->waiters, 1);
+		uint32_t others = atomic_fetch_add(&ch->waiters, 1);
+
 		segment = pop_segment();
 		if (segment == HT_NONE)
-			ht_sys_futex_wait(&ch->room, room, HT_WAIT_SLICE_NS);
+			ht_sys_futex_wait(&ch->room, room, HT_WAIT_SLICE_NS * (1 + others / HT_WAIT_CROWD));
 		atomic_fetch_sub(&ch->waiters, 1);
 		if (segment == HT_NONE)
 			segment = pop_segment();

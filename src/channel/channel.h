@@ -58,6 +58,7 @@
 /* How long a call may wait for room under HT_POLICY_BLOCK, and how soon it looks whether the collector died. */
 #define HT_WAIT_LIMIT_NS 10000000000ull
 #define HT_WAIT_SLICE_NS 50000000ull
+#define HT_WAIT_CROWD 256u /* so many more waiters make the slice longer by itself */
 
 /* Linux futex(2): the kernel sets this bit in a robust futex when its owner dies. */
 #define HT_OWNER_DIED 0x40000000u

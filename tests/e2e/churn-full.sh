@@ -1,6 +1,5 @@
 #!/bin/bash
 # churn-full.sh -- churn.sh with 200 000 threads in turn and 10 000 alive at once
 # long
-# alone: when other tests take the processors, threads come faster than the recorder frees their slots, and calls are counted as lost
 export TURN=200000 CROWD=10000
 exec "$(dirname "$0")/churn.sh"
