@@ -301,41 +301,48 @@ static uint32_t count_busy(const struct ht_visit *v, const struct ht_patch_note 
 
 /* ---- in ---------------------------------------------------------------------------------------------------- */
 
+static int changed(const struct ht_visit *v, struct ht_err *err)
+{
+	return ht_err_set(err, HT_ETARGET, "process %d changed its own code meanwhile, or does not let it be written",
+			  (int)v->process->pid);
+}
+
+/* Those that were left asleep are looked at once more, then all is written at once; who woke up meanwhile is stopped and moved like the others. */
 static int write_entries(struct ht_visit *v, const struct ht_patch_note *n, struct ht_err *err)
 {
-	int rc = 0;
+	int rc;
 
+	for (size_t i = 0; i < n->count; i++)
+		if (!is_there(v->process, n->entry[i].at, n->entry[i].original))
+			return changed(v, err);
+	rc = ht_visit_settle(v, err);
 	move_threads(v, n, place_in_copy);
-	for (size_t i = 0; !rc && i < n->count; i++) {
+	for (size_t i = 0; !rc && i < n->count; i++)
+		if (!write_entry(v->process, n->entry[i].at, n->entry[i].jump))
+			rc = changed(v, err);
+	if (!rc)
 		rc = ht_visit_settle(v, err);
-		if (rc)
-			break;
-		move_threads(v, n, place_in_copy);
-		if (!is_there(v->process, n->entry[i].at, n->entry[i].original) ||
-		    !write_entry(v->process, n->entry[i].at, n->entry[i].jump))
-			rc = ht_err_set(err, HT_ETARGET,
-					"process %d changed its own code meanwhile, or does not let it be written",
-					(int)v->process->pid);
-	}
+	move_threads(v, n, place_in_copy);
 	return rc;
 }
 
 static int restore_entries(struct ht_visit *v, const struct ht_patch_note *n, uint32_t *foreign, struct ht_err *err)
 {
-	*foreign = 0;
-	for (size_t i = 0; i < n->count; i++) {
-		const struct ht_patch_entry *e = &n->entry[i];
-		int rc = ht_visit_settle(v, err);
+	int rc = ht_visit_settle(v, err);
 
-		if (rc)
-			return rc;
+	*foreign = 0;
+	for (size_t i = 0; !rc && i < n->count; i++) {
+		const struct ht_patch_entry *e = &n->entry[i];
+
 		if (is_there(v->process, e->at, e->original))
 			continue;
 		if (!is_there(v->process, e->at, e->jump) || !write_entry(v->process, e->at, e->original))
 			++*foreign;
 	}
+	if (!rc)
+		rc = ht_visit_settle(v, err);
 	move_threads(v, n, place_in_entry);
-	return 0;
+	return rc;
 }
 
 /* P4. A thread that stands there itself is moved; one that a signal has called away comes back to where its stack says. */

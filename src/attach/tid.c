@@ -17,6 +17,14 @@
 
 static const uint32_t usual[] = { 0x2d0, 0x30 }; /* glibc since 2.3 or so; musl 1.2 */
 
+/* Whether it sees its threads' ids as we do, and not in a pid namespace of its own. */
+static bool shares_ids(const struct ht_visit *v)
+{
+	char ids[256];
+
+	return ht_process_status(v->process->pid, 0, "NSpid", ids, sizeof(ids)) && !strchr(ids, '\t');
+}
+
 /* The innermost of the ids that the thread has in the namespaces it is in. */
 static uint32_t own_id(const struct ht_visit *v, pid_t tid)
 {
@@ -29,9 +37,9 @@ static uint32_t own_id(const struct ht_visit *v, pid_t tid)
 	return (uint32_t)strtoul(last ? last + 1 : ids, NULL, 10);
 }
 
-static bool look_at(const struct ht_visit *v, const struct ht_visited *t, uint64_t at, bool right[WORDS])
+static bool look_at(const struct ht_visit *v, uint32_t id, uint64_t at, bool right[WORDS])
 {
-	uint32_t words[WORDS] = { 0 }, id = own_id(v, t->tid);
+	uint32_t words[WORDS] = { 0 };
 	uint64_t self;
 
 	/* what can be read: a thread's memory may end soon */
@@ -67,7 +75,7 @@ static int choose(const struct ht_visit *v, const bool right[WORDS], uint32_t *r
 
 int ht_tid_offset(const struct ht_visit *v, uint32_t *ret, struct ht_err *err)
 {
-	bool right[WORDS];
+	bool right[WORDS], shared = shares_ids(v);
 	unsigned held = 0;
 
 	memset(right, true, sizeof(right));
@@ -78,7 +86,7 @@ int ht_tid_offset(const struct ht_visit *v, uint32_t *ret, struct ht_err *err)
 		if (!at && t->state != HT_VISIT_HELD)
 			continue;
 		held++;
-		if (!look_at(v, t, at, right))
+		if (!look_at(v, shared ? (uint32_t)t->tid : own_id(v, t->tid), at, right))
 			return ht_err_set(err, HT_ETARGET,
 					  "thread %d of process %d has no thread pointer that leads to itself",
 					  (int)t->tid, (int)v->process->pid);

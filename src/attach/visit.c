@@ -141,6 +141,14 @@ static bool has_limit(const struct doing *d)
 	}
 }
 
+/* Any signal ends it, so that it is not necessary to ask: most threads of most programs sleep so. */
+static bool sleeps_lightly(long call)
+{
+	return call == SYS_futex || call == SYS_nanosleep || call == SYS_clock_nanosleep || call == SYS_poll ||
+	       call == SYS_ppoll || call == SYS_select || call == SYS_pselect6 || call == SYS_epoll_wait ||
+	       call == SYS_epoll_pwait || call == SYS_restart_syscall;
+}
+
 /* ---- stopping ---------------------------------------------------------------------------------------------- */
 
 static struct ht_visited *find(struct ht_visit *v, pid_t tid)
@@ -161,7 +169,8 @@ static void stop(struct ht_visit *v, struct ht_visited *t)
 		t->state = HT_VISIT_PARKED;
 		return;
 	}
-	t->state = d.asleep && state_of(v, t->tid) == 'D' ? HT_VISIT_CAUGHT : HT_VISIT_STOPPING;
+	t->state =
+		d.asleep && !sleeps_lightly(d.call) && state_of(v, t->tid) == 'D' ? HT_VISIT_CAUGHT : HT_VISIT_STOPPING;
 	ptrace(PTRACE_INTERRUPT, t->tid, NULL, NULL);
 }
 

@@ -1,5 +1,7 @@
 #!/bin/bash
 # joined-before.sh -- what a process had when it was entered is in the trace, as it confesses itself; its releases are then known, and what cannot be known is said
+#
+# long
 . "$(dirname "$0")/lib.sh"
 need jq
 
