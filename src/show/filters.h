@@ -24,7 +24,7 @@
 	[(first) + HT_FILTER_STACK] = { "stack", 0, "REGEX", "only blocks with such a function in their stack" }, \
 	[(first) + HT_FILTER_MODULE] = { "module", 0, "REGEX", "only blocks that such a program or library asked for" }, \
 	[(first) + HT_FILTER_MIN_LIFETIME] = { "min-lifetime", 0, "TIME", "only blocks that lived at least so long" }, \
-	[(first) + HT_FILTER_MAX_LIFETIME] = { "max-lifetime", 0, "TIME", "only blocks that were freed within this time" }, \
+	[(first) + HT_FILTER_MAX_LIFETIME] = { "max-lifetime", 0, "TIME", "only blocks that were freed or gone within this time" }, \
 	[(first) + HT_FILTER_FROM] = { "from", 0, "TIME", "only from this time of the recording on, as in 1.5s" }, \
 	[(first) + HT_FILTER_TO] = { "to", 0, "TIME", "only up to this time" }
 /* clang-format on */
