@@ -72,6 +72,7 @@ elsewhere() { # elsewhere COMMAND OPTION SCRIPT
 	noted shown "$1" "$2"
 }
 elsewhere record -p joined.sh
+elsewhere record --no-census joined-before.sh
 
 while IFS= read -r line; do
 	case $line in '' | '#'*) ;; *) row "$line" ;; esac
