@@ -62,9 +62,9 @@ struct ht_thread {
 	struct ht_memo *memo; /* the remembered stack it uses now; memo.c */
 	union {
 		struct {
-			uint8_t calling;  /* enum ht_calling */
+			uint8_t calling; /* enum ht_calling */
 			uint8_t function; /* enum ht_function, of the call that `inside` names; holds while `calling` is set */
-			uint8_t side;     /* the slot holds a block that was allocated inside this call */
+			uint8_t side; /* the slot holds a block that was allocated inside this call */
 			uint8_t interrupted; /* enum ht_calling, of the call that slot->outer keeps for when this one is done; 0: there is none */
 		};
 		uint16_t goes;  /* calling and function, by one instruction: ht_going() */
