@@ -23,8 +23,8 @@ enum { LIVE = 64, SHARED = 4096, BATCH = 1000, REPEAT = 40000, BENEATH = 4, LEVE
 #define NOINLINE __attribute__((noinline))
 #define KEEP_FRAME() __asm__ volatile("" : : : "memory")
 
-struct work {
-	uint32_t random;
+struct work { /* a thread's own: no two in one cache line, nor in two that are fetched together */
+	_Alignas(128) uint32_t random;
 	int depth;
 	void *live[LIVE];
 	uint64_t pairs, done, batches;
