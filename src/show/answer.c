@@ -9,6 +9,7 @@
 
 #include "inspect/choice.h"
 #include "show/command.h"
+#include "show/shrunk.h"
 
 #define DAMAGES_SHOWN 10
 
@@ -31,6 +32,7 @@ static int begin(const char *path, const char *process, struct ht_model *t, stru
 		ht_model_close(t);
 		return ht_complain(path, &err);
 	}
+	ht_shrunk_survive();
 	warn_of_damages(path, t);
 	if (!t->has_session)
 		ht_warn(path, "the description of the recording is missing");
