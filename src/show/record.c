@@ -328,6 +328,7 @@ static int run_recording(const struct ht_given *given, struct ht_recording_optio
 			 struct ht_err *err)
 {
 	const char *pid = given->option[PID];
+	struct ht_recording_options there = *o;
 	struct ht_running running;
 	pid_t number;
 	int rc;
@@ -339,8 +340,8 @@ static int run_recording(const struct ht_given *given, struct ht_recording_optio
 		rc = ht_running_open(number, !given->option[NO_CENSUS], &running, err);
 	if (rc)
 		return rc;
-	o->door = &running.door;
-	rc = ht_recording_run(o, ret, err);
+	there.door = &running.door;
+	rc = ht_recording_run(&there, ret, err);
 	clear_progress();
 	ht_running_tell(&running, o->progress != NULL);
 	ht_running_close(&running);

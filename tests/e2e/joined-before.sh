@@ -55,7 +55,7 @@ exec 5<&- 6>&-
 begin "$TARGETS/checker" busy 1
 said ready
 whole=0
-for n in 1 2 3 4 5; do
+for _ in 1 2 3 4 5; do
 	rm -f busy.htap
 	record_it busy.htap
 	[ "$(existing busy.htap | wc -l)" -gt 0 ] || fail "busy: no census"

@@ -43,7 +43,8 @@ record_it() { # record_it WHAT
 }
 
 refuse_it() { # refuse_it WHAT REASON
-	local before=$(cut -d' ' -f1,6 "/proc/$pid/maps" | grep -F '/')
+	local before
+	before=$(cut -d' ' -f1,6 "/proc/$pid/maps" | grep -F '/')
 	rm -f trace
 	timeout 30 "$HEAPTAP" record -p "$pid" -d 60ms -o trace >result 2>&1
 	[ $? = 125 ] || fail "$1: not refused: $(cat result)"

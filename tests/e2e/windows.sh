@@ -20,10 +20,10 @@ agrees() {
 }
 
 refused() { # refused TEXT OPTION...: with status 2
-	local text=$1
+	local text=$1 status=0
 	shift
-	"$HEAPTAP" report "$@" 2>says >got
-	[ $? = 2 ] || fail "$*: exit $?, expected 2"
+	"$HEAPTAP" report "$@" 2>says >got || status=$?
+	[ $status = 2 ] || fail "$*: exit $status, expected 2"
 	grep -q -- "$text" says || fail "$*: $(cat says)"
 }
 
