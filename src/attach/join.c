@@ -83,8 +83,10 @@ static int leave(struct ht_process *p, bool thorough, enum ht_left *ret, struct 
 		if (!there && !thorough)
 			return 0;
 		rc = take_out(p, &note, &v, err);
-		if (rc)
+		if (rc && (ht_process_has_ended(p) || !wait_for_more(&patience)))
 			return rc;
+		if (rc)
+			continue;
 		if (v.outcome == HT_PATCH_DONE && !there)
 			return 0;
 		*ret = v.outcome == HT_PATCH_DONE ? HT_LEFT_CLEAN : v.foreign ? HT_LEFT_FOREIGN : HT_LEFT_BUSY;
@@ -304,6 +306,7 @@ struct entering {
 	int census_fd;            /* where it is stored */
 	unsigned moments;         /* that may still be let pass */
 	bool noisy;               /* this one was */
+	bool stirred;             /* a thread that was left asleep woke up between the census and the entries */
 	uint64_t census_most_ns, census_ns;
 };
 
@@ -328,6 +331,7 @@ static int enter(struct ht_visit *v, void *with, struct ht_err *err)
 	struct entering *e = with;
 	const uint8_t active = HT_DOOR_ACTIVE;
 	uint32_t tid_offset;
+	size_t woken;
 	int rc;
 
 	e->patch.outcome = HT_PATCH_AGAIN;
@@ -336,12 +340,14 @@ static int enter(struct ht_visit *v, void *with, struct ht_err *err)
 	rc = e->census ? take_census(v, e, err) : 0;
 	if (rc || e->noisy)
 		return rc;
+	woken = v->woken;
 	rc = ht_tid_offset(v, &tid_offset, err);
 	if (!rc && !ht_process_write(v->process, e->blob_at + offsetof(struct ht_blob, tid_offset), &tid_offset,
 				     sizeof(tid_offset)))
 		rc = ht_err_sys(err, "cannot write into process %d", (int)v->process->pid);
 	if (!rc)
 		rc = ht_patch_put_in(v, &e->patch, err);
+	e->stirred = v->woken != woken;
 	if (!rc && e->patch.outcome == HT_PATCH_DONE)
 		ht_process_write(v->process, e->blob_at + offsetof(struct ht_blob, door), &active, sizeof(active));
 	return rc;
@@ -405,6 +411,10 @@ static int load_census(struct ht_join *j, const struct entering *e, struct ht_er
 		return rc;
 	j->before.taken = true;
 	j->before.ns = e->census_ns;
+	if (e->stirred && j->before.census.verdict == HT_CENSUS_WHOLE) {
+		j->before.census.verdict = HT_CENSUS_BUSY;
+		snprintf(j->before.census.why, sizeof(j->before.census.why), "a thread woke up behind the census");
+	}
 	snprintf(j->before.why, sizeof(j->before.why), "%s",
 		 j->before.census.verdict == HT_CENSUS_WHOLE ? "" : j->before.census.why);
 	return 0;

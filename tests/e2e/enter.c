@@ -5,6 +5,8 @@
  * beginning elsewhere, and again what it was. With `kill`, whoever enters is killed at a random moment, and somebody else cleans up. With `by`,
  * a command goes in and out instead, and has to end with status 0.
  *
+ * With ENTER_LIVELY in the environment the process has a life of its own: its descriptors, threads and anonymous code may change, as long as nothing of ours is among them.
+ *
  * What the process is before and after must be equal: mappings of files and of code, the text itself, how much of it is private, threads, their signal
  * masks, descriptors, tracer.                              Prints: entries N   in N   out N   killed N   again N   busy N
  */
@@ -31,6 +33,7 @@
 #define WHOLE_FIRST 3 /* visits that are left whole, to learn how long they take */
 
 static struct ht_process process;
+static bool lively;
 static unsigned in, out, killed, again, busy;
 static pthread_mutex_t deadly = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic int killing;       /* whoever enters now is to be killed; becomes 0 under `deadly` */
@@ -78,6 +81,16 @@ static uint64_t hash_of(const struct ht_region *r)
 	return hash;
 }
 
+/* What a foothold begins with. */
+static bool is_ours(const struct ht_region *r)
+{
+	char magic[8];
+
+	return strstr(r->path, "heaptap-in-") ||
+	       (!r->path[0] && ht_process_read(&process, r->start, magic, sizeof(magic)) &&
+		!memcmp(magic, "heaptap ", 8));
+}
+
 static void put_mappings(struct ht_buf *b)
 {
 	struct ht_err err;
@@ -90,6 +103,8 @@ static void put_mappings(struct ht_buf *b)
 
 		if (!r->inode && !r->executable)
 			continue; /* its heaps live */
+		if (lively && !is_ours(r) && !(r->inode && r->executable))
+			continue;
 		snprintf(line, sizeof(line), "%" PRIx64 "-%" PRIx64 " %d%d%d %s %016" PRIx64, r->start, r->end,
 			 r->readable, r->writable, r->executable, r->path,
 			 r->executable && strcmp(r->path, "[vsyscall]") != 0 ? hash_of(r) : 0);
@@ -109,10 +124,21 @@ static void put_private_text(struct ht_buf *b)
 		char rights[5];
 
 		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s ", &from, &end, rights) == 3)
-			code = rights[2] == 'x';
+			code = rights[2] == 'x' && (!lively || strchr(line, '/'));
 		else if (code && !strncmp(line, "Anonymous:", 10))
 			put(b, "private text", line);
 	}
+}
+
+static bool is_our_descriptor(const char *which, const char *name)
+{
+	char path[320], link[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s/%s", (int)process.pid, which, name);
+	n = readlink(path, link, sizeof(link) - 1);
+	link[n > 0 ? n : 0] = 0;
+	return strstr(link, "heaptap-in-") != NULL;
 }
 
 /* Of each task, or of each descriptor. */
@@ -126,8 +152,9 @@ static void put_folder(struct ht_buf *b, const char *which)
 	snprintf(path, sizeof(path), "/proc/%d/%s", (int)process.pid, which);
 	n = scandir(path, &e, NULL, alphasort);
 	for (int i = 0; i < n; i++) {
-		put(b, which, e[i]->d_name);
-		for (size_t k = 0; k < 4 && !strcmp(which, "task") && e[i]->d_name[0] != '.'; k++)
+		if (!lively || is_our_descriptor(which, e[i]->d_name))
+			put(b, which, e[i]->d_name);
+		for (size_t k = lively ? 4 : 0; k < 4 && !strcmp(which, "task") && e[i]->d_name[0] != '.'; k++)
 			if (ht_process_status(process.pid, (pid_t)atoi(e[i]->d_name), key[k], value, sizeof(value)))
 				put(b, key[k], value);
 		free(e[i]);
@@ -311,6 +338,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < count; i++)
 		f[i] = (struct ht_patch_function){ .at = entry[i].at, .bytes = entry[i].bytes };
 	printf("entries %zu\n", count);
+	lively = getenv("ENTER_LIVELY") != NULL;
 	before = look();
 	if (may_die && pthread_create(&killer, NULL, kill_now_and_then, NULL))
 		return 2;

@@ -108,7 +108,13 @@ over = []
 threading.Thread(target=lambda: over.append(sys.stdin.read()), daemon=True).start()
 while not over: bytearray(3000)
 print("nothing wrong")'
-locked=$(awk '$1 == "VmLck:" { print $2 }' "/proc/$pid/status")
-record_it "locked memory"
-[ "$(awk '$1 == "VmLck:" { print $2 }' "/proc/$pid/status")" -lt $((locked + 20000)) ] || fail "memory was locked"
+rm -f trace
+"$HEAPTAP" record -p "$pid" -d 300ms -o trace >result 2>&1 5<&- 6>&- &
+recorder=$!
+until awk '/memfd:heaptap/ { ours = 1 } ours && /^VmFlags:/ { exit / lo( |$)/ ? 1 : 0 } END { if (!ours) exit 1 }' "/proc/$pid/smaps"; do
+	kill -0 $recorder 2>/dev/null || fail "locked memory: the channel was never unlocked: $(cat result)"
+done
+wait $recorder || fail "locked memory: exit $?: $(cat result)"
+verified trace
+echo recorded >result
 end "locked memory"

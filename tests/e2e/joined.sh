@@ -7,17 +7,7 @@ need jq
 
 "$HEAPTAP" doctor $$ >/dev/null 2>&1 || skip "processes may not be entered here"
 
-cat >once <<'E2'
-#!/bin/bash
-# once PID: one recording, whole or not
-rm -f trace
-"$HEAPTAP" record -p "$1" -d 60ms -o trace "${@:2}" 2>said || { cat said; exit 1; }
-[ ! -s said ] || { cat said; exit 1; }
-"$HEAPTAP" verify --json trace >verdict && jq -e '.complete and .history_violations == 0 and .lost == 0 and .recorded > 0' verdict >/dev/null && exit 0
-cat verdict
-exit 1
-E2
-chmod +x once
+write_once
 
 joined() { # joined MODE THREADS TIMES [OPTION...]
 	local pid

@@ -68,6 +68,20 @@ verified() { # verified FILE: complete, nothing lost, and something in it
 	[ "$(jq '.recorded' <<<"$answer")" -gt 0 ] || fail "$1: nothing recorded"
 }
 
+# For enter.c, which compares the process before and after: ./once PID [OPTION...] records it for a moment. The trace has to be whole, the recorder silent.
+write_once() {
+	cat >once <<'END'
+#!/bin/bash
+rm -f trace
+"$HEAPTAP" record -p "$1" -d "${MOMENT:-60ms}" -o trace "${@:2}" 2>said || { cat said; exit 1; }
+[ ! -s said ] || { cat said; exit 1; }
+"$HEAPTAP" verify --json trace >verdict
+jq -e --argjson least "${LEAST:-1}" '.complete and .history_violations == 0 and .lost == 0 and .recorded >= $least' verdict >/dev/null || { jq -c 'del(.threads)' verdict; exit 1; }
+jq .recorded verdict >>events
+END
+	chmod +x once
+}
+
 # Small traces also pass through the second decoder, which was written from the document alone.
 agreed() { # agreed FILE
 	local status
