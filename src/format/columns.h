@@ -42,7 +42,7 @@ size_t ht_columns_bytes(const struct ht_columns *c);               /* plain payl
 bool ht_columns_payload(const struct ht_columns *c, struct ht_buf *to);
 
 /* Rows are taken apart a batch at a time, column after column: each loop stays in one column. */
-#define HT_COLUMN_BATCH 32u
+#define HT_COLUMN_BATCH 128u
 
 struct ht_column_reader {
 	struct ht_cursor column[HT_EVENT_COLUMNS];

@@ -65,12 +65,14 @@ struct ht_merge {
 	bool done; /* the lane at the top is */
 };
 
+#define HT_ROWS_AHEAD 12
+
 /* The address of a row that comes some way behind the next one; 0, or any other, where that is not known. Of no more use than to
  * fetch what will be needed. */
 static inline uint64_t ht_lane_address_ahead(const struct ht_lane *l)
 {
 	const struct ht_column_reader *rows = &l->unpacked.rows;
-	uint32_t i = rows->next + HT_COLUMN_BATCH / 4;
+	uint32_t i = rows->next + HT_ROWS_AHEAD;
 
 	return i < rows->ready ? rows->batch[i].address : 0;
 }
