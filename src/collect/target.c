@@ -136,11 +136,11 @@ static int check_loader(Elf *elf, const char *path, struct ht_err *err)
 		data = elf_getdata_rawchunk(elf, (int64_t)phdr.p_offset, phdr.p_filesz, ELF_T_BYTE);
 		if (data && memmem(data->d_buf, data->d_size, "ld-musl", 7))
 			return refuse(err, path,
-				      "it is a musl program, and only programs of the GNU C library can be recorded at "
-				      "launch so far");
+				      "it is a musl program, and only programs of the GNU C library can be recorded from "
+				      "their start; start it, then: heaptap record -p PID");
 		return 0;
 	}
-	return refuse(err, path, "it is statically linked, so no agent can be loaded into it; link it dynamically");
+	return refuse(err, path, "it is statically linked, so no agent can be loaded into it; start it, then: heaptap record -p PID");
 }
 
 static int check_elf(int fd, const char *path, struct ht_err *err)

@@ -1,6 +1,8 @@
 #!/bin/bash
 # joined-ends.sh -- how the recording of a process that runs ends: asked, by time, by the file's limit, by the process's end; or the recorder is killed, and somebody cleans up
 #
+# long
+#
 # KILLS (12): recorders that are killed, each at another moment of its life. enter.c compares the process before and after.
 . "$(dirname "$0")/lib.sh"
 need jq
