@@ -224,7 +224,7 @@ static int plan(struct ht_join *j, struct ht_err *err)
 {
 	const struct ht_patch_part part = {
 		.code = ht_payload,
-		.bytes = (uint64_t)(ht_payload_end - ht_payload),
+		.bytes = (uintptr_t)ht_payload_end - (uintptr_t)ht_payload,
 		.data_at = head()->data_at,
 		.end_at = head()->end_at,
 		.door_at = head()->data_at + offsetof(struct ht_blob, door),

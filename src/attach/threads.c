@@ -118,18 +118,23 @@ static bool somebody_sleeps(const struct ht_visit *v)
 	return false;
 }
 
+static int take(const struct ht_visit *v, struct ht_census *c, uint64_t most_ns, struct ht_err *err)
+{
+	size_t count;
+	ht_auto(memory) struct ht_census_thread *thread = threads_of(v, &count);
+
+	return thread ? ht_census_take(c, thread, count, ht_visit_now_ns() + most_ns, err)
+		      : ht_err_set(err, HT_ESYSTEM, "out of memory");
+}
+
 int ht_threads_take_census(struct ht_visit *v, struct ht_census *c, uint64_t most_ns, int fd, struct ht_err *err)
 {
-	ht_auto(memory) struct ht_census_thread *thread = NULL;
-	size_t count, woken;
+	size_t woken;
 	int rc = somebody_sleeps(v) ? wait_for_sleepers(v, err) : 0;
 
-	if (rc)
-		return rc;
 	woken = v->woken;
-	thread = threads_of(v, &count);
-	rc = thread ? ht_census_take(c, thread, count, ht_visit_now_ns() + most_ns, err)
-		    : ht_err_set(err, HT_ESYSTEM, "out of memory");
+	if (!rc)
+		rc = take(v, c, most_ns, err);
 	if (!rc)
 		rc = ht_visit_settle(v, err);
 	if (!rc && v->woken != woken && c->verdict == HT_CENSUS_WHOLE) {
