@@ -235,6 +235,8 @@ int ht_borrow_begin(struct ht_visit *v, const struct ht_gadgets *g, struct ht_bo
 {
 	struct ht_borrow b = { .visit = v, .thread = choose(v), .gadgets = *g };
 
+	while (!b.thread && ht_visit_rouse(v))
+		b.thread = choose(v);
 	if (!b.thread)
 		return ht_err_set(err, HT_ETARGET,
 				  "process %d has no thread that can be borrowed just now; try again in a moment",

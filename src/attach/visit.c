@@ -121,7 +121,7 @@ static bool says_eintr(long call)
 	}
 }
 
-/* ... and would begin to count their time anew. That of a socket cannot be seen from here. */
+/* ... and would begin to count their time anew; or, as ppoll and select, leave out the time for which they were stopped. That of a socket cannot be seen from here. */
 static bool has_limit(const struct doing *d)
 {
 	switch (d->call) {
@@ -132,7 +132,10 @@ static bool has_limit(const struct doing *d)
 	case SYS_semtimedop:
 		return d->arg[3] != 0;
 	case SYS_rt_sigtimedwait:
+	case SYS_ppoll:
 		return d->arg[2] != 0;
+	case SYS_select:
+	case SYS_pselect6:
 	case SYS_io_getevents:
 	case SYS_io_pgetevents:
 		return d->arg[4] != 0;
@@ -309,6 +312,22 @@ int ht_visit_settle(struct ht_visit *v, struct ht_err *err)
 		stop(v, t);
 	}
 	return wait_for_stops(v, err);
+}
+
+bool ht_visit_rouse(struct ht_visit *v)
+{
+	struct ht_err err;
+
+	for (size_t i = 0; i < v->threads; i++) {
+		struct ht_visited *t = &v->thread[i];
+
+		if (t->state != HT_VISIT_PARKED)
+			continue;
+		t->state = HT_VISIT_STOPPING;
+		ptrace(PTRACE_INTERRUPT, t->tid, NULL, NULL);
+		return !wait_for_stops(v, &err);
+	}
+	return false;
 }
 
 /* ---- a process of its own ---------------------------------------------------------------------------------- */

@@ -57,6 +57,9 @@ int ht_visit_run(struct ht_process *p, const struct ht_visit_task *task, uint64_
 /* In the work: whoever was parked and has woken up is stopped now. */
 int ht_visit_settle(struct ht_visit *v, struct ht_err *err);
 
+/* In the work: one that was parked is stopped all the same, and its time limit will begin anew. False: there is none, or it does not stop. */
+bool ht_visit_rouse(struct ht_visit *v);
+
 /* The next stop of a held thread that was made to run: its status; negative: none before the deadline. */
 int ht_visit_wait(struct ht_visit *v, struct ht_visited *t);
 
