@@ -334,6 +334,13 @@ bool ht_visit_rouse(struct ht_visit *v)
 
 static void let_go(struct ht_visit *v)
 {
+	int status;
+
+	/* V1 for those, too, who have stopped since somebody waited */
+	for (size_t i = 0; i < v->threads; i++)
+		if ((v->thread[i].state == HT_VISIT_STOPPING || v->thread[i].state == HT_VISIT_CAUGHT) &&
+		    waitpid(v->thread[i].tid, &status, WNOHANG | __WALL) == v->thread[i].tid)
+			take_news(v, v->thread[i].tid, status);
 	for (size_t i = 0; i < v->threads; i++)
 		if (v->thread[i].state == HT_VISIT_HELD)
 			ptrace(PTRACE_DETACH, v->thread[i].tid, NULL, NULL);

@@ -355,7 +355,7 @@ bool ht_drain_settled(struct ht_drain *d)
 		if (!st || r->damaged)
 			continue;
 		if (now.entered - st->base.entered !=
-		    st->recorded + st->calls + now.counted_only - st->base.counted_only + now.lost - st->base.lost)
+		    st->recorded + st->calls + st->after + now.counted_only - st->base.counted_only + now.lost - st->base.lost)
 			return false;
 	}
 	return true;

@@ -238,6 +238,7 @@ static void stop(struct recording *r)
 {
 	uint64_t until_ns = ht_ticker_monotonic_ns() + SETTLE_NS;
 
+	r->streams.until_ticks = ht_ticker_now(&r->ticker);
 	ht_session_stop(&r->session);
 	do {
 		ht_drain_round(&r->drain);

