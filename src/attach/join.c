@@ -65,40 +65,57 @@ static int take_out(struct ht_process *p, const struct ht_patch_note *note, stru
 	return ht_visit_run(p, &(struct ht_visit_task){ ht_patch_take_out, v, sizeof(*v), VISIT_MOST_NS }, NULL, err);
 }
 
-/* Until nothing is there. `thorough`: also no thread that is still to map something for a visitor that died. */
-static int leave(struct ht_process *p, bool thorough, enum ht_left *ret, struct ht_err *err)
+/* The place at `at`, until it is gone, or was tried long enough. */
+static int leave_one(struct ht_process *p, uint64_t at, enum ht_left *ret, struct ht_err *err)
 {
 	struct ht_patch_visit v = { .outcome = HT_PATCH_DONE };
 	struct ht_patch_note note;
 	struct patience patience = { 0 };
 
-	*ret = HT_LEFT_NOTHING;
 	for (;;) {
-		bool there;
 		int rc = ht_process_look(p, err);
 
 		if (rc)
 			return rc;
-		there = ht_patch_find(p, head()->end_at, &note);
-		if (!there && !thorough)
+		if (!ht_patch_find(p, at, head()->end_at, &note) || note.foothold.at != at)
 			return 0;
 		rc = take_out(p, &note, &v, err);
-		if (rc && (ht_process_has_ended(p) || !wait_for_more(&patience)))
+		*ret = rc || v.outcome == HT_PATCH_DONE ? HT_LEFT_CLEAN : v.foreign ? HT_LEFT_FOREIGN : HT_LEFT_BUSY;
+		if (rc && ht_process_has_ended(p))
 			return rc;
-		if (rc)
-			continue;
-		if (v.outcome == HT_PATCH_DONE && !there)
-			return 0;
-		*ret = v.outcome == HT_PATCH_DONE ? HT_LEFT_CLEAN : v.foreign ? HT_LEFT_FOREIGN : HT_LEFT_BUSY;
-		if (v.outcome != HT_PATCH_DONE && !wait_for_more(&patience))
-			return 0;
+		if ((rc || *ret != HT_LEFT_CLEAN) && !wait_for_more(&patience))
+			return rc;
 	}
+}
+
+/* Every place. `thorough`: also no thread is still to map one for a visitor that died. `ret`: the worst. */
+static int leave_all(struct ht_process *p, bool thorough, enum ht_left *ret, struct ht_err *err)
+{
+	struct ht_patch_visit v = { .outcome = HT_PATCH_DONE };
+	struct patience patience = { 0 };
+	struct ht_patch_note note;
+	int rc = ht_process_look(p, err);
+
+	*ret = HT_LEFT_NOTHING;
+	for (uint64_t at = 0; !rc && ht_patch_find(p, at, head()->end_at, &note); at = note.foothold.at + 1) {
+		enum ht_left one = HT_LEFT_NOTHING;
+
+		rc = leave_one(p, note.foothold.at, &one, err);
+		*ret = one > *ret ? one : *ret;
+	}
+	while (!rc && thorough) {
+		rc = take_out(p, &note, &v, err);
+		thorough = v.outcome != HT_PATCH_DONE && wait_for_more(&patience);
+	}
+	return rc;
 }
 
 int ht_join_leave(struct ht_join *j, enum ht_left *ret, struct ht_err *err)
 {
-	int rc = leave(&j->process, false, ret, err);
+	int rc;
 
+	*ret = HT_LEFT_NOTHING;
+	rc = leave_one(&j->process, j->plan.note.foothold.at, ret, err);
 	return rc && ht_process_has_ended(&j->process) ? 0 : rc;
 }
 
@@ -117,18 +134,26 @@ static int wait_for_right(pid_t pid, struct ht_err *err)
 	return rc;
 }
 
+static bool is_owned(const struct ht_patch_note *n, const struct ht_process_identity *itself)
+{
+	return n->count && n->started == itself->started && ht_process_lives(&n->owner);
+}
+
 /* What is there is of a recorder that lives, and meant for this process. */
 static int check_owner(const struct ht_process *p, struct ht_err *err)
 {
 	struct ht_process_identity itself;
 	struct ht_patch_note n;
 
-	if (!ht_patch_find(p, head()->end_at, &n) || !n.count || !ht_process_identify(p->pid, &itself) ||
-	    n.started != itself.started || !ht_process_lives(&n.owner))
+	if (!ht_process_identify(p->pid, &itself))
 		return 0;
-	return ht_err_set(err, HT_ETARGET,
-			  "process %d is being recorded by process %d: end that first (kill -INT %d, or wait for it)",
-			  (int)p->pid, (int)n.owner.pid, (int)n.owner.pid);
+	for (uint64_t at = 0; ht_patch_find(p, at, head()->end_at, &n); at = n.foothold.at + 1)
+		if (is_owned(&n, &itself))
+			return ht_err_set(err, HT_ETARGET,
+					  "process %d is being recorded by process %d: end that first (kill -INT %d, "
+					  "or wait for it)",
+					  (int)p->pid, (int)n.owner.pid, (int)n.owner.pid);
+	return 0;
 }
 
 int ht_join_clean(pid_t pid, enum ht_left *ret, struct ht_err *err)
@@ -142,7 +167,7 @@ int ht_join_clean(pid_t pid, enum ht_left *ret, struct ht_err *err)
 		return rc;
 	rc = check_owner(&p, err);
 	if (!rc)
-		rc = leave(&p, true, ret, err);
+		rc = leave_all(&p, true, ret, err);
 	ht_process_close(&p);
 	return rc;
 }
@@ -190,7 +215,7 @@ int ht_join_look(pid_t pid, struct ht_join *ret, struct ht_err *err)
 		return rc;
 	rc = check_owner(&j.process, err);
 	if (!rc)
-		rc = leave(&j.process, false, &left, err);
+		rc = leave_all(&j.process, false, &left, err);
 	if (!rc)
 		rc = ht_serving_find(&j.process, &j.serving, err);
 	if (rc)
@@ -220,6 +245,17 @@ uint64_t ht_join_most_bytes(const struct ht_join *j)
 	return addresses.rlim_cur / ADDRESS_SHARE;
 }
 
+static int plan_with(struct ht_join *j, const struct ht_patch_part *part, struct ht_err *err)
+{
+	struct ht_patch_function f[HT_ENTRIES_MOST];
+
+	for (size_t i = 0; i < j->serving.count; i++)
+		f[i] = (struct ht_patch_function){ j->serving.entry[i].at, j->serving.entry[i].bytes,
+						   head()->hook[j->serving.entry[i].function] };
+	return ht_patch_plan(&j->process, f, j->serving.count, part, &j->plan, err);
+}
+
+/* An allocator in the program itself may be too far from the loader for one place: then without the loader's function (loaded.h, D2). */
 static int plan(struct ht_join *j, struct ht_err *err)
 {
 	const struct ht_patch_part part = {
@@ -229,16 +265,16 @@ static int plan(struct ht_join *j, struct ht_err *err)
 		.end_at = head()->end_at,
 		.door_at = head()->data_at + offsetof(struct ht_blob, door),
 	};
-	struct ht_patch_function f[HT_ENTRIES_MOST];
 	int rc = ht_process_look(&j->process, err);
 
 	if (!rc)
 		rc = ht_serving_find(&j->process, &j->serving, err);
-	for (size_t i = 0; !rc && i < j->serving.count; i++)
-		f[i] = (struct ht_patch_function){ j->serving.entry[i].at, j->serving.entry[i].bytes,
-						   head()->hook[j->serving.entry[i].function] };
 	ht_patch_plan_fini(&j->plan);
-	return rc ? rc : ht_patch_plan(&j->process, f, j->serving.count, &part, &j->plan, err);
+	if (!rc)
+		rc = plan_with(j, &part, err);
+	if (rc == HT_ETARGET && ht_serving_forget_loader(&j->serving))
+		rc = plan_with(j, &part, err);
+	return rc;
 }
 
 static int receive(int post, int *fd, struct ht_err *err)
@@ -359,7 +395,7 @@ static int prepare(struct ht_join *j, struct ht_channel *channel, struct ht_err 
 	uint64_t blob_at = ht_patch_part_at(&j->plan) + head()->data_at;
 	struct ht_blob blob;
 	struct ht_loaded fresh;
-	int rc = ht_loaded_find(&j->process, &fresh, err);
+	int rc = ht_loaded_find(&j->process, ht_serving_watches_loader(&j->serving), &fresh, err);
 
 	if (rc)
 		return rc;

@@ -205,7 +205,7 @@ static int add_module(struct ht_loaded *l, const struct ht_process *p, const str
 
 /* ---- all of them ------------------------------------------------------------------------------------------- */
 
-int ht_loaded_find(struct ht_process *p, struct ht_loaded *ret, struct ht_err *err)
+int ht_loaded_find(struct ht_process *p, bool told, struct ht_loaded *ret, struct ht_err *err)
 {
 	struct start s = read_start(p->pid);
 	struct ht_loaded l = { .stack_top = s.stack_top };
@@ -214,6 +214,8 @@ int ht_loaded_find(struct ht_process *p, struct ht_loaded *ret, struct ht_err *e
 	if (rc)
 		return rc;
 	l.loader = ht_loader_find(p);
+	if (!told)
+		l.loader.changed = 0;
 	l.list = ht_loader_list(p, &l.loader);
 	if (!l.list)
 		return ht_err_set(err, HT_ETARGET, "process %d is loading or unloading a library", (int)p->pid);

@@ -32,8 +32,8 @@ struct ht_loaded {
 	struct ht_fdes fdes; /* of a program that was linked without a table of them */
 };
 
-/* HT_ETARGET: its loader is at work; look again. */
-int ht_loaded_find(struct ht_process *p, struct ht_loaded *ret, struct ht_err *err);
+/* `told`: the loader's function will be entered, if it can be. HT_ETARGET: its loader is at work; look again. */
+int ht_loaded_find(struct ht_process *p, bool told, struct ht_loaded *ret, struct ht_err *err);
 void ht_loaded_fini(struct ht_loaded *l);
 
 /* `channel` as it is mapped here; nobody else reads it yet, and what an earlier call told is forgotten. `image` is the number by which the recorder knows the program. Fills what `gate` says of

@@ -159,12 +159,13 @@ static int plan_note(const struct ht_process *p, const struct ht_patch_function 
 	memcpy(n->magic, magic, sizeof(magic));
 	n->foothold.bytes = bytes_with(part->end_at ? part->end_at : part->bytes);
 	n->foothold.code_bytes = part->end_at ? HT_PATCH_PART_AT + part->data_at : n->foothold.bytes;
-	snprintf(n->foothold.memory, sizeof(n->foothold.memory), "heaptap-in-%d", (int)p->pid);
 	ht_process_identify(getpid(), &n->owner);
 	if (!ht_process_identify(p->pid, &itself))
 		return ht_err_set(err, HT_ETARGET, "process %d is ending", (int)p->pid);
 	n->started = itself.started;
 	rc = find_place(p, f, count, &n->foothold, err);
+	/* another name for each: what stays of an earlier one keeps its memory */
+	snprintf(n->foothold.memory, sizeof(n->foothold.memory), "heaptap-in-%d-%" PRIx64, (int)p->pid, n->foothold.at);
 	if (!rc && part->door_at)
 		n->foothold.door_at = n->foothold.at + HT_PATCH_PART_AT + part->door_at;
 	return rc;
@@ -468,7 +469,7 @@ static bool is_note(const struct ht_patch_note *n, const struct ht_region *r)
 	       (bytes == p->code_bytes || bytes == p->bytes) && !p->memory[sizeof(p->memory) - 1];
 }
 
-bool ht_patch_find(const struct ht_process *p, uint64_t part_bytes, struct ht_patch_note *ret)
+bool ht_patch_find(const struct ht_process *p, uint64_t from, uint64_t part_bytes, struct ht_patch_note *ret)
 {
 	struct ht_patch_note n;
 	struct ht_err err;
@@ -477,8 +478,8 @@ bool ht_patch_find(const struct ht_process *p, uint64_t part_bytes, struct ht_pa
 		const struct ht_region *r = &p->region[i];
 		uint64_t bytes = r->end - r->start;
 
-		if (r->inode || r->shared || r->writable || !r->readable || !r->executable || r->path[0] ||
-		    bytes < sizeof(n) || !ht_process_read(p, r->start, &n, sizeof(n)))
+		if (r->start < from || r->inode || r->shared || r->writable || !r->readable || !r->executable ||
+		    r->path[0] || bytes < sizeof(n) || !ht_process_read(p, r->start, &n, sizeof(n)))
 			continue;
 		if (is_zero(&n) && bytes == bytes_with(part_bytes)) /* P2 */
 			n.foothold = (struct ht_foothold){ .at = r->start, .bytes = bytes, .code_bytes = bytes };

@@ -101,8 +101,8 @@ struct ht_patch_visit {
 /* Works for ht_visit_run, with a struct ht_patch_visit. */
 ht_visit_work ht_patch_map, ht_patch_put_in, ht_patch_take_out;
 
-/* False: no place is there; a visit with the note that is then empty tells, with DONE, that no thread is about to map one for a visitor that died.
- * `part_bytes`: of the part that such a visitor would have had. */
-bool ht_patch_find(const struct ht_process *p, uint64_t part_bytes, struct ht_patch_note *ret);
+/* The first place at or behind `from`. False: none is there; a visit with the note that is then empty tells, with DONE, that no thread is about to map one for a
+ * visitor that died. `part_bytes`: of the part that such a visitor would have had. */
+bool ht_patch_find(const struct ht_process *p, uint64_t from, uint64_t part_bytes, struct ht_patch_note *ret);
 
 #endif

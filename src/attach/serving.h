@@ -24,6 +24,20 @@ struct ht_serving {
 	char module[256];           /* the file that it lies in */
 };
 
+/* Whether the loader's function is among the entries. It is the last; after this it is not. False: it was not. */
+static inline bool ht_serving_watches_loader(const struct ht_serving *s)
+{
+	return s->count && s->entry[s->count - 1].function == HT_FN_NONE;
+}
+
+static inline bool ht_serving_forget_loader(struct ht_serving *s)
+{
+	bool there = ht_serving_watches_loader(s);
+
+	s->count -= there;
+	return there;
+}
+
 int ht_serving_find(const struct ht_process *p, struct ht_serving *ret, struct ht_err *err);
 
 #endif

@@ -271,11 +271,11 @@ static void go_out(bool may_die)
 	do {
 		if (ht_process_look(&process, &err))
 			die("mappings", &err);
-		out += ht_patch_find(&process, 0, &v.note);
+		out += ht_patch_find(&process, 0, 0, &v.note);
 		visit(ht_patch_take_out, &v, may_die);
 		if (ht_process_look(&process, &err))
 			die("mappings", &err);
-	} while (ht_patch_find(&process, 0, &v.note) && !may_die);
+	} while (ht_patch_find(&process, 0, 0, &v.note) && !may_die);
 }
 
 /* The only child of this process's first thread is whoever enters. */

@@ -95,7 +95,7 @@ int main(int argc, char **argv)
 	channel.head.module_limit = ROOM;
 	channel.head.table_at = offsetof(__typeof__(channel), frames);
 	channel.head.table_bytes = sizeof(channel.frames);
-	if (argc < 2 || ht_process_open((pid_t)atoi(argv[1]), &p, &err) || ht_loaded_find(&p, &loaded, &err)) {
+	if (argc < 2 || ht_process_open((pid_t)atoi(argv[1]), &p, &err) || ht_loaded_find(&p, true, &loaded, &err)) {
 		printf("FAILED: %s\n", argc < 2 ? "no process" : err.text);
 		return 1;
 	}
