@@ -71,7 +71,7 @@ elsewhere() { # elsewhere COMMAND OPTION SCRIPT
 	grep -q -- "heaptap.* $1 .*$2\|HEAPTAP\" $1 .*$2" "$TOP/tests/e2e/$3" || complain "$3 does not have $1 $2"
 	noted shown "$1" "$2"
 }
-elsewhere record -p joined.sh
+elsewhere record -p joined-ends.sh
 elsewhere record --no-census joined-before.sh
 
 while IFS= read -r line; do
