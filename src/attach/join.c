@@ -28,6 +28,7 @@
 #define CENSUS_NS (100 * MS)     /* it may take so long, */
 #define CENSUS_GB_NS (1000 * MS) /* and for each GB in use so much more */
 #define TRYING_NS (10000 * MS)   /* to get in, and to get out */
+#define PASSING_NS (200 * MS)    /* to take away what others left, before it is entered */
 #define MOMENTS 32u              /* that are looked at for one in which no thread changes a heap */
 #define CHEAP_NS (20 * MS)       /* a census that is made again when it met such a thread all the same */
 #define PAUSE_LEAST_NS MS        /* between two visits */
@@ -39,15 +40,16 @@ static const struct ht_blob_head *head(void)
 	return (const struct ht_blob_head *)ht_payload;
 }
 
-/* Pauses grow from try to try. False: it was tried long enough. */
+/* Pauses grow from try to try. False: it was tried long enough: TRYING_NS, if nothing else is said. */
 struct patience {
-	uint64_t until_ns, pause_ns;
+	uint64_t most_ns, until_ns, pause_ns;
 };
 
 static bool wait_for_more(struct patience *p)
 {
 	if (!p->until_ns)
-		*p = (struct patience){ ht_visit_now_ns() + TRYING_NS, PAUSE_LEAST_NS };
+		*p = (struct patience){ .until_ns = ht_visit_now_ns() + (p->most_ns ? p->most_ns : TRYING_NS),
+					.pause_ns = PAUSE_LEAST_NS };
 	if (ht_visit_now_ns() > p->until_ns)
 		return false;
 	nanosleep(&(struct timespec){ .tv_nsec = (long)p->pause_ns }, NULL);
@@ -66,11 +68,11 @@ static int take_out(struct ht_process *p, const struct ht_patch_note *note, stru
 }
 
 /* The place at `at`, until it is gone, or was tried long enough. */
-static int leave_one(struct ht_process *p, uint64_t at, enum ht_left *ret, struct ht_err *err)
+static int leave_one(struct ht_process *p, uint64_t at, uint64_t most_ns, enum ht_left *ret, struct ht_err *err)
 {
 	struct ht_patch_visit v = { .outcome = HT_PATCH_DONE };
 	struct ht_patch_note note;
-	struct patience patience = { 0 };
+	struct patience patience = { .most_ns = most_ns };
 
 	for (;;) {
 		int rc = ht_process_look(p, err);
@@ -88,7 +90,7 @@ static int leave_one(struct ht_process *p, uint64_t at, enum ht_left *ret, struc
 	}
 }
 
-/* Every place. `thorough`: also no thread is still to map one for a visitor that died. `ret`: the worst. */
+/* Every place. `thorough`: for as long as it takes; and no thread is still to map one for a visitor that died. `ret`: the worst. */
 static int leave_all(struct ht_process *p, bool thorough, enum ht_left *ret, struct ht_err *err)
 {
 	struct ht_patch_visit v = { .outcome = HT_PATCH_DONE };
@@ -100,7 +102,7 @@ static int leave_all(struct ht_process *p, bool thorough, enum ht_left *ret, str
 	for (uint64_t at = 0; !rc && ht_patch_find(p, at, head()->end_at, &note); at = note.foothold.at + 1) {
 		enum ht_left one = HT_LEFT_NOTHING;
 
-		rc = leave_one(p, note.foothold.at, &one, err);
+		rc = leave_one(p, note.foothold.at, thorough ? TRYING_NS : PASSING_NS, &one, err);
 		*ret = one > *ret ? one : *ret;
 	}
 	while (!rc && thorough) {
@@ -115,7 +117,7 @@ int ht_join_leave(struct ht_join *j, enum ht_left *ret, struct ht_err *err)
 	int rc;
 
 	*ret = HT_LEFT_NOTHING;
-	rc = leave_one(&j->process, j->plan.note.foothold.at, ret, err);
+	rc = leave_one(&j->process, j->plan.note.foothold.at, TRYING_NS, ret, err);
 	return rc && ht_process_has_ended(&j->process) ? 0 : rc;
 }
 
