@@ -2,7 +2,7 @@
 # allocators.sh -- storms over glibc, jemalloc, tcmalloc and mimalloc: exact by thread, function, address and size; legal order
 #
 # ACC-01 random calls, ACC-02 immediate reuse, ACC-03 moving and failing realloc, ACC-04 frees after the thread's end.
-# SEEDS="1 2 ..." and OPS=n replay; allocators-full.sh takes 20 seeds.
+# SEEDS="1 2 ..." and OPS=n replay; allocators-full.sh takes 8 seeds.
 . "$(dirname "$0")/lib.sh"
 need jq
 have_allocators
