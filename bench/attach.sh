@@ -4,7 +4,7 @@
 #   bench/attach.sh [RUNS]     default 40; build heaptap first (O= as for make)
 #
 # stands still: the longest time in which the process could not run, as it sees it itself (pause.c), from before the recording to after it; where nothing
-# is done but waiting for as long, "nobody" says how long the machine alone keeps it from running. whole: wall clock of `heaptap record -p -d 10ms`, less those 10 ms: looking,
+# is done but waiting for as long, "nobody" says how long the machine alone keeps it from running. whole: wall clock of `heaptap record -p -d 10ms`: looking,
 # entering, leaving, writing the file. gdb: its way is `call dlopen(...)`, of a library that is loaded already; that is what peers that attach do.
 # Medians, and the ninth of ten in brackets.
 set -u
